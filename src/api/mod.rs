@@ -1,0 +1,5 @@
+//! What people write.
+
+mod field;
+
+pub use field::{FieldPath, InvalidFieldPath, Segment};

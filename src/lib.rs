@@ -1,0 +1,5 @@
+//! Weirkeeper: progressive delivery for the Kubernetes Gateway API from Git.
+
+pub mod api;
+pub mod diagnostic;
+pub mod error;
