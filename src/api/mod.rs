@@ -1,5 +1,43 @@
-//! What people write.
+//! What people write: `Canary`, `MetricTemplate` and `AlertProvider` of
+//! `flagger.app/v1beta1`, with Flagger's defaults as documented constants and
+//! validation that returns every problem with its field path.
+//!
+//! Nothing here reads a file or knows of Git. Types accept what Flagger's
+//! schema accepts; what is required or contradictory is a [`Problem`] found by
+//! `validate`, so that one run reports all of them.
 
+mod alert_provider;
+mod analysis;
+mod canary;
+mod duration;
 mod field;
+mod gitops;
+mod metric_template;
+mod service;
+mod status;
 
+pub use alert_provider::{AlertProvider, AlertProviderSpec};
+pub use analysis::{
+    Alert, Analysis, HttpMatch, Metric, OnNoData, SessionAffinity, StringMatch, ThresholdRange,
+    Webhook, WebhookType,
+};
+pub use canary::{
+    AutoscalerRef, Canary, CanarySpec, LocalRef, Metadata, NamespacedRef, ObjectRef,
+    PrimaryScalerReplicas, Strategy,
+};
+pub use duration::{InvalidDuration, parse_duration};
 pub use field::{FieldPath, InvalidFieldPath, Segment};
+pub use gitops::{
+    Applied, AppliedFrom, FieldCopy, FieldEnd, GateSpec, GatewaySpec, GitOps, ObservedShare,
+    OnDrift, OnFailure, Promotion, PromotionMode, Readiness, ReadinessFrom, RouteRef, Window,
+    WindowKind,
+};
+pub use metric_template::{MetricProvider, MetricTemplate, MetricTemplateSpec};
+pub use service::{
+    BackendRef, CorsPolicy, CustomMetadata, GatewayRef, HeaderOperations, Headers, MirrorRef, Port,
+    Retries, Rewrite, Service, UnmanagedMetadata,
+};
+pub use status::{Condition, Deferred, Phase, Status, Traffic};
+
+/// Group and version of the documents read here.
+pub const API_VERSION: &str = "flagger.app/v1beta1";

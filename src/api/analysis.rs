@@ -1,0 +1,410 @@
+//! `spec.analysis`: steps, checks, hooks and limits.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::{NamespacedRef, Strategy, parse_duration};
+
+/// How a new revision is exposed and judged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Analysis {
+    /// Time between two ticks, see [`Analysis::interval`]. Required.
+    pub interval: Option<String>,
+    /// Failed checks that roll back, see [`Analysis::threshold`]. Required.
+    pub threshold: Option<i64>,
+    /// Number of checks in A/B testing and blue/green.
+    pub iterations: Option<i64>,
+    /// Linear weight step in percent.
+    pub step_weight: Option<i64>,
+    /// Ladder of canary weights in percent.
+    pub step_weights: Option<Vec<i64>>,
+    /// Weight at which a linear canary is promoted, see [`Analysis::max_weight`].
+    pub max_weight: Option<i64>,
+    /// Step in which traffic returns to the promoted primary; 0 is all at once.
+    pub step_weight_promotion: Option<i64>,
+    /// Mirror requests to the canary before it gets live traffic. Defaults to false.
+    pub mirror: Option<bool>,
+    /// Istio; the Gateway API mirrors every request.
+    pub mirror_weight: Option<i64>,
+    /// Percent of the primary's pods that must be available. Defaults to
+    /// [`Analysis::READY_THRESHOLD`].
+    pub primary_ready_threshold: Option<i64>,
+    /// Percent of the target's pods that must be available. Defaults to
+    /// [`Analysis::READY_THRESHOLD`].
+    pub canary_ready_threshold: Option<i64>,
+    /// Requests that go to the canary in A/B testing.
+    #[serde(rename = "match")]
+    pub matches: Option<Vec<HttpMatch>>,
+    /// Checks; none means nothing can fail.
+    pub metrics: Option<Vec<Metric>>,
+    /// Gates and hooks.
+    pub webhooks: Option<Vec<Webhook>>,
+    /// Who is told.
+    pub alerts: Option<Vec<Alert>>,
+    /// Sticky sessions.
+    pub session_affinity: Option<SessionAffinity>,
+    /// Judge the intervals a late run missed, too. Defaults to true.
+    pub catch_up: Option<bool>,
+}
+
+impl Analysis {
+    /// Default of `interval`, also for text that is not a duration.
+    pub const INTERVAL: SignedDuration = SignedDuration::from_secs(60);
+
+    /// Shortest `interval`; anything below is raised to it.
+    pub const MIN_INTERVAL: SignedDuration = SignedDuration::from_secs(10);
+
+    /// Default of `threshold`, also for 0 and less.
+    pub const THRESHOLD: i64 = 1;
+
+    /// Default of `maxWeight` in percent, also for 0 and less.
+    pub const MAX_WEIGHT: i64 = 100;
+
+    /// Default of `primaryReadyThreshold` and `canaryReadyThreshold` in percent.
+    pub const READY_THRESHOLD: i64 = 100;
+
+    /// Time between two ticks: `interval`, at least 10 s
+    /// (Flagger: `canary.go`, `GetAnalysisInterval`).
+    ///
+    /// ```
+    /// use weirkeeper::api::Analysis;
+    ///
+    /// let mut analysis = Analysis { interval: Some("30s".into()), ..Analysis::default() };
+    /// assert_eq!(analysis.interval().as_secs(), 30);
+    /// analysis.interval = Some("1s".into());
+    /// assert_eq!(analysis.interval().as_secs(), 10);
+    /// ```
+    #[must_use]
+    pub fn interval(&self) -> SignedDuration {
+        self.interval
+            .as_deref()
+            .and_then(|text| parse_duration(text).ok())
+            .unwrap_or(Self::INTERVAL)
+            .max(Self::MIN_INTERVAL)
+    }
+
+    /// Number of failed checks that rolls back, at least 1
+    /// (Flagger: `canary.go`, `GetAnalysisThreshold`).
+    #[must_use]
+    pub fn threshold(&self) -> i64 {
+        self.threshold
+            .filter(|threshold| *threshold > 0)
+            .unwrap_or(Self::THRESHOLD)
+    }
+
+    /// Number of iterations, 0 when weights rise instead.
+    #[must_use]
+    pub fn iterations(&self) -> i64 {
+        self.iterations.unwrap_or(0).max(0)
+    }
+
+    /// The canary weight at which the release is promoted
+    /// (Flagger: `scheduler.go`, `maxWeight`): the last rung of `stepWeights`
+    /// (at most 100), else `maxWeight`, else 100.
+    #[must_use]
+    pub fn max_weight(&self) -> i64 {
+        match self.ladder().last() {
+            Some(last) => (*last).min(100),
+            None => self
+                .max_weight
+                .filter(|weight| *weight > 0)
+                .unwrap_or(Self::MAX_WEIGHT),
+        }
+    }
+
+    /// `stepWeights`, empty when the weights rise linearly.
+    #[must_use]
+    pub fn ladder(&self) -> &[i64] {
+        self.step_weights.as_deref().unwrap_or_default()
+    }
+
+    /// `match`, empty when absent.
+    #[must_use]
+    pub fn matches(&self) -> &[HttpMatch] {
+        self.matches.as_deref().unwrap_or_default()
+    }
+
+    /// `metrics`, empty when absent.
+    #[must_use]
+    pub fn metrics(&self) -> &[Metric] {
+        self.metrics.as_deref().unwrap_or_default()
+    }
+
+    /// `webhooks`, empty when absent.
+    #[must_use]
+    pub fn webhooks(&self) -> &[Webhook] {
+        self.webhooks.as_deref().unwrap_or_default()
+    }
+
+    /// `alerts`, empty when absent.
+    #[must_use]
+    pub fn alerts(&self) -> &[Alert] {
+        self.alerts.as_deref().unwrap_or_default()
+    }
+
+    /// Is traffic mirrored before it is shifted?
+    #[must_use]
+    pub fn mirrors(&self) -> bool {
+        self.mirror.unwrap_or(false)
+    }
+
+    /// How a new revision is exposed (Flagger: `DeploymentStrategy`):
+    /// with iterations and a match A/B testing, with iterations alone
+    /// blue/green, else weights.
+    #[must_use]
+    pub fn strategy(&self) -> Strategy {
+        match (self.iterations() > 0, self.matches().is_empty()) {
+            (true, false) => Strategy::AbTesting,
+            (true, true) => Strategy::BlueGreen,
+            (false, _) => Strategy::Canary,
+        }
+    }
+}
+
+/// One check.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Metric {
+    /// Name. [`Metric::SUCCESS_RATE`] and [`Metric::DURATION`] are built in. Required.
+    pub name: String,
+    /// Length of the measured window. Defaults to [`Metric::INTERVAL`].
+    pub interval: Option<String>,
+    /// Deprecated bound: a minimum for the success rate, a maximum for everything else.
+    pub threshold: Option<f64>,
+    /// Inclusive bounds; `threshold` is ignored when present.
+    pub threshold_range: Option<ThresholdRange>,
+    /// Deprecated inline PromQL.
+    pub query: Option<String>,
+    /// The MetricTemplate that holds the query.
+    pub template_ref: Option<NamespacedRef>,
+    /// `variables` of the template.
+    pub template_variables: Option<BTreeMap<String, String>>,
+    /// What an answer without a usable number counts as. Defaults to `fail`,
+    /// as in Flagger.
+    pub on_no_data: OnNoData,
+}
+
+/// What an answer without a usable number (empty, NaN, infinite) counts as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnNoData {
+    /// A failed check.
+    #[default]
+    Fail,
+    /// Neither failed nor passed: the tick ends without a step.
+    Hold,
+    /// A passed check.
+    Pass,
+}
+
+impl Metric {
+    /// Percentage of requests that did not fail, 0 to 100.
+    pub const SUCCESS_RATE: &str = "request-success-rate";
+
+    /// 99th percentile of the request duration in milliseconds.
+    pub const DURATION: &str = "request-duration";
+
+    /// Default of `interval`. Flagger has none for templates, whose window
+    /// would be empty; here it is the same for all.
+    pub const INTERVAL: &str = "1m";
+
+    /// The measured window as written, `1m` when absent.
+    #[must_use]
+    pub fn interval(&self) -> &str {
+        self.interval
+            .as_deref()
+            .filter(|interval| !interval.is_empty())
+            .unwrap_or(Self::INTERVAL)
+    }
+
+    /// Is the name one of the built-in checks?
+    #[must_use]
+    pub fn is_builtin(&self) -> bool {
+        matches!(self.name.as_str(), Self::SUCCESS_RATE | Self::DURATION)
+    }
+
+    /// `query`, `None` when absent or empty.
+    #[must_use]
+    pub fn inline_query(&self) -> Option<&str> {
+        self.query.as_deref().filter(|query| !query.is_empty())
+    }
+
+    /// The bounds a value must keep, both inclusive
+    /// (Flagger: `scheduler_metrics.go`). Without `thresholdRange` the
+    /// deprecated `threshold` counts, 0 when it is absent, too.
+    ///
+    /// ```
+    /// use weirkeeper::api::{Metric, ThresholdRange};
+    ///
+    /// let metric = |name: &str| Metric { name: name.into(), threshold: Some(99.0), ..Metric::default() };
+    /// assert_eq!(metric("request-success-rate").bounds(), ThresholdRange { min: Some(99.0), max: None });
+    /// assert_eq!(metric("errors").bounds(), ThresholdRange { min: None, max: Some(99.0) });
+    /// ```
+    #[must_use]
+    pub fn bounds(&self) -> ThresholdRange {
+        if let Some(range) = self.threshold_range {
+            return range;
+        }
+        let bound = Some(self.threshold.unwrap_or(0.0));
+        match self.name == Self::SUCCESS_RATE {
+            true => ThresholdRange {
+                min: bound,
+                max: None,
+            },
+            false => ThresholdRange {
+                min: None,
+                max: bound,
+            },
+        }
+    }
+}
+
+/// Inclusive bounds; a missing one is not tested.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ThresholdRange {
+    /// Smallest value that passes.
+    pub min: Option<f64>,
+    /// Largest value that passes.
+    pub max: Option<f64>,
+}
+
+/// A gate or a hook.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Webhook {
+    /// Name. Required.
+    pub name: String,
+    /// When it is called.
+    #[serde(rename = "type")]
+    pub kind: WebhookType,
+    /// Address. Required.
+    pub url: String,
+    /// Limit of one attempt. Defaults to 10s.
+    pub timeout: Option<String>,
+    /// Extra attempts. Defaults to 0.
+    pub retries: Option<i64>,
+    /// Send no alert while this gate is closed. Defaults to false.
+    pub mute_alert: Option<bool>,
+    /// Do not verify the certificate. Defaults to false.
+    #[serde(rename = "disableTLS")]
+    pub disable_tls: Option<bool>,
+    /// Part of the payload.
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+/// When a webhook is called and what its refusal means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WebhookType {
+    /// Every analysis; a refusal is a failed check. The default.
+    #[default]
+    #[serde(alias = "")]
+    Rollout,
+    /// Before the target is scaled up; a refusal waits.
+    ConfirmRollout,
+    /// Before the first traffic; a refusal is a failed check.
+    PreRollout,
+    /// Before each weight; a refusal waits.
+    ConfirmTrafficIncrease,
+    /// Before the promotion; a refusal waits.
+    ConfirmPromotion,
+    /// After success or failure; a refusal is a warning.
+    PostRollout,
+    /// Every analysis; *success* rolls back.
+    Rollback,
+    /// Everything that happens; a refusal is logged.
+    Event,
+}
+
+/// Who is told about what.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Alert {
+    /// Name. Required.
+    pub name: String,
+    /// `info`, `warn` or `error`. Defaults to `info`.
+    pub severity: Option<String>,
+    /// The AlertProvider. Required.
+    pub provider_ref: NamespacedRef,
+}
+
+/// Sticky sessions by cookie.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SessionAffinity {
+    /// Cookie of the canary. Required.
+    pub cookie_name: String,
+    /// Cookie of the primary; none leaves its sessions free.
+    pub primary_cookie_name: Option<String>,
+    /// Life of the canary cookie in seconds. Defaults to
+    /// [`SessionAffinity::MAX_AGE`], also for 0.
+    pub max_age: Option<i64>,
+    /// `Domain` of the cookie.
+    pub domain: Option<String>,
+    /// `Path` of the cookie.
+    pub path: Option<String>,
+    /// `HttpOnly`. Defaults to false.
+    pub http_only: Option<bool>,
+    /// `Partitioned`. Defaults to false.
+    pub partitioned: Option<bool>,
+    /// `Secure`. Defaults to false.
+    pub secure: Option<bool>,
+    /// `Strict`, `Lax` or `None`.
+    pub same_site: Option<String>,
+}
+
+impl SessionAffinity {
+    /// Default of `maxAge` in seconds.
+    pub const MAX_AGE: i64 = 86_400;
+}
+
+/// Conditions on a request, as Istio writes them. `service.match` and
+/// `analysis.match` share the type; the schema keeps only some fields of the latter.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HttpMatch {
+    /// Ignored on the Gateway API.
+    pub name: Option<String>,
+    /// Path.
+    pub uri: Option<StringMatch>,
+    /// Ignored on the Gateway API.
+    pub scheme: Option<StringMatch>,
+    /// Method; only `exact`.
+    pub method: Option<StringMatch>,
+    /// Ignored on the Gateway API.
+    pub authority: Option<StringMatch>,
+    /// Headers; only `exact` and `regex`.
+    pub headers: Option<BTreeMap<String, StringMatch>>,
+    /// Ignored on the Gateway API.
+    pub without_headers: Option<BTreeMap<String, StringMatch>>,
+    /// Ignored on the Gateway API.
+    pub port: Option<i64>,
+    /// Ignored on the Gateway API.
+    pub source_labels: Option<BTreeMap<String, String>>,
+    /// Ignored on the Gateway API.
+    pub source_namespace: Option<String>,
+    /// Ignored on the Gateway API.
+    pub gateways: Option<Vec<String>>,
+    /// Query parameters; only `exact` and `regex`.
+    pub query_params: Option<BTreeMap<String, StringMatch>>,
+    /// Ignored on the Gateway API.
+    pub ignore_uri_case: Option<bool>,
+}
+
+/// One of four ways to compare a text; exactly one is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StringMatch {
+    /// Equal.
+    pub exact: Option<String>,
+    /// Begins with.
+    pub prefix: Option<String>,
+    /// Ends with.
+    pub suffix: Option<String>,
+    /// Matches, in the gateway's dialect.
+    pub regex: Option<String>,
+}

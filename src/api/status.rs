@@ -1,0 +1,200 @@
+//! `status` of a Canary: the whole state of a rollout. It lives in the document
+//! itself and is written by Weirkeeper alone, so that one `git revert` takes
+//! state and weights back together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The state of a rollout, with Flagger's names for what Flagger has
+/// (`pkg/apis/flagger/v1beta1/status.go`).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Status {
+    /// Where the rollout is; absent before the first tick.
+    pub phase: Option<Phase>,
+    /// The canary's weight as Flagger shows it: 0 at times while the route
+    /// carries weight. The truth is [`Status::routed`].
+    pub canary_weight: i64,
+    /// Failed checks of this run.
+    pub failed_checks: i64,
+    /// Iterations of this run; −1 while a canary waits for its promotion.
+    pub iterations: i64,
+    /// Revision of the target that the run is about.
+    pub last_applied_spec: String,
+    /// Revision the primary was last promoted to.
+    pub last_promoted_spec: String,
+    /// Checksum by ConfigMap and Secret.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tracked_configs: BTreeMap<String, String>,
+    /// The weights Weirkeeper last wrote to the route; absent before it wrote any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Traffic>,
+    /// Replicas of the target before it was scaled to zero; absent when its
+    /// manifest had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_replicas: Option<i64>,
+    /// What was decided and waits for an earlier commit to be applied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
+    /// `name=value` of the canary cookie of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_affinity_cookie: Option<String>,
+    /// `name=value` of the canary cookie of the run before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_session_affinity_cookie: Option<String>,
+    /// `name=value` of the primary cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_session_affinity_cookie: Option<String>,
+    /// When the last step was committed. The next one is due one interval later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_step_time: Option<Timestamp>,
+    /// When this status last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_transition_time: Option<Timestamp>,
+    /// One condition, `Promoted`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// Where a rollout is (Flagger: `CanaryPhase`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// The primary and its Services are being created.
+    Initializing,
+    /// Idle after the bootstrap.
+    Initialized,
+    /// A confirm-rollout gate is closed.
+    Waiting,
+    /// Under analysis.
+    Progressing,
+    /// A confirm-promotion gate is closed; the analysis goes on.
+    WaitingPromotion,
+    /// The primary has the new revision; traffic goes back to it.
+    Promoting,
+    /// Traffic is on the primary; requests to the canary drain.
+    Finalising,
+    /// Idle after a promotion.
+    Succeeded,
+    /// Idle after a rollback.
+    Failed,
+    /// Flagger's finalizer runs; never written here.
+    Terminating,
+    /// Declared by Flagger, never set.
+    Terminated,
+}
+
+impl Phase {
+    /// Is a rollout under way?
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        match self {
+            Self::Initializing
+            | Self::Waiting
+            | Self::Progressing
+            | Self::WaitingPromotion
+            | Self::Promoting
+            | Self::Finalising => true,
+            Self::Initialized
+            | Self::Succeeded
+            | Self::Failed
+            | Self::Terminating
+            | Self::Terminated => false,
+        }
+    }
+
+    /// Status of the condition `Promoted` (Flagger: `MakeStatusConditions`).
+    #[must_use]
+    pub fn promoted(self) -> &'static str {
+        match self {
+            Self::Initialized | Self::Succeeded => "True",
+            Self::Failed => "False",
+            Self::Initializing
+            | Self::Waiting
+            | Self::Progressing
+            | Self::WaitingPromotion
+            | Self::Promoting
+            | Self::Finalising
+            | Self::Terminating
+            | Self::Terminated => "Unknown",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// What the route does with the requests: weights, and whether they are mirrored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Traffic {
+    /// Weight of the primary backend.
+    pub primary: i64,
+    /// Weight of the canary backend.
+    pub canary: i64,
+    /// Are requests copied to the canary?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirrored: bool,
+}
+
+impl Traffic {
+    /// Everything to the primary.
+    pub const PRIMARY: Self = Self {
+        primary: 100,
+        canary: 0,
+        mirrored: false,
+    };
+
+    /// Everything to the canary.
+    pub const CANARY: Self = Self {
+        primary: 0,
+        canary: 100,
+        mirrored: false,
+    };
+
+    /// `canary` percent to the canary, cut to 0–100, the rest to the primary.
+    #[must_use]
+    pub fn canary(canary: i64) -> Self {
+        let canary = canary.clamp(0, 100);
+        Self {
+            primary: 100 - canary,
+            canary,
+            mirrored: false,
+        }
+    }
+}
+
+/// A change that waits until an earlier commit is applied, because nothing
+/// orders two objects inside one commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deferred {
+    /// Scale the target to zero, once no request goes to it any more.
+    ScaleCanaryToZero,
+}
+
+/// A condition in the manner of Kubernetes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Condition {
+    /// `Promoted`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// The phase, or `Cancelled`.
+    pub reason: String,
+    /// One sentence.
+    pub message: String,
+    /// When status or reason last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_update_time: Option<Timestamp>,
+    /// When `status` last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_transition_time: Option<Timestamp>,
+}
