@@ -1,5 +1,6 @@
 //! Weirkeeper: progressive delivery for the Kubernetes Gateway API from Git.
 
 pub mod api;
+pub mod decide;
 pub mod diagnostic;
 pub mod error;

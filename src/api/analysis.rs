@@ -102,17 +102,19 @@ impl Analysis {
     }
 
     /// The canary weight at which the release is promoted
-    /// (Flagger: `scheduler.go`, `maxWeight`): the last rung of `stepWeights`
-    /// (at most 100), else `maxWeight`, else 100.
+    /// (Flagger: `scheduler.go`, `maxWeight`): the last rung of `stepWeights`,
+    /// else `maxWeight`, else 100. Kept within 1 to 100, since a weight never
+    /// reaches more and a release without traffic is not judged.
     #[must_use]
     pub fn max_weight(&self) -> i64 {
-        match self.ladder().last() {
-            Some(last) => (*last).min(100),
+        let max = match self.ladder().last() {
+            Some(last) => *last,
             None => self
                 .max_weight
                 .filter(|weight| *weight > 0)
                 .unwrap_or(Self::MAX_WEIGHT),
-        }
+        };
+        max.clamp(1, 100)
     }
 
     /// `stepWeights`, empty when the weights rise linearly.

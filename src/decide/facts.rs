@@ -1,0 +1,71 @@
+//! What the repository says, as far as a decision needs it.
+
+use std::collections::BTreeMap;
+
+use crate::api::Traffic;
+
+/// What the commit that is judged says about one Canary, apart from the
+/// Canary itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Hash of the target's pod template.
+    pub revision: String,
+    /// Checksum by ConfigMap and Secret that the target uses.
+    pub configs: BTreeMap<String, String>,
+    /// The primary workload.
+    pub primary: Primary,
+    /// `spec.replicas` of the primary, `None` when absent.
+    pub primary_replicas: Option<i64>,
+    /// `spec.replicas` of the target, `None` when absent.
+    pub target_replicas: Option<i64>,
+    /// What the route does.
+    pub routed: Routed,
+}
+
+/// Is there a primary, and does it run what the target runs?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Primary {
+    /// It is not in the repository.
+    #[default]
+    Missing,
+    /// It has the target's pod template.
+    Current,
+    /// It has another pod template.
+    Different,
+}
+
+/// The weights in the route.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Routed {
+    /// There is no route.
+    #[default]
+    Missing,
+    /// All rules with both backends agree.
+    Even(Traffic),
+    /// The rules disagree; somebody edited one of them.
+    Uneven(Vec<Traffic>),
+}
+
+impl Routed {
+    /// The traffic a step starts from: the last rule's when they disagree
+    /// (Flagger: `gateway_api.go`, `GetRoutes`), everything on the primary
+    /// when there is no route.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        match self {
+            Self::Missing => Traffic::PRIMARY,
+            Self::Even(traffic) => *traffic,
+            Self::Uneven(rules) => rules.last().copied().unwrap_or(Traffic::PRIMARY),
+        }
+    }
+
+    /// Does the route do what `recorded` says?
+    #[must_use]
+    pub fn agrees_with(&self, recorded: Traffic) -> bool {
+        match self {
+            Self::Missing => false,
+            Self::Even(traffic) => *traffic == recorded,
+            Self::Uneven(_) => false,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Questions to the world and their answers, as data.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use crate::api::{Analysis, Metric};
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    /// Is this workload ready?
+    Readiness {
+        /// Which of the two.
+        workload: Workload,
+        /// Percent of its pods that must be available.
+        percent: i64,
+        /// Set once the workload had this long: not ready in all that time
+        /// means stuck.
+        deadline: Option<SignedDuration>,
+    },
+    /// What is the value of this metric?
+    Metric {
+        /// Position in `analysis.metrics`.
+        index: usize,
+        /// Which of its queries.
+        source: MetricSource,
+    },
+}
+
+/// One of the two workloads of a Canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Workload {
+    /// It serves stable traffic.
+    Primary,
+    /// It is the target.
+    Canary,
+}
+
+/// Where the query of a metric comes from. One metric can have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MetricSource {
+    /// Built in, by the metric's name.
+    Builtin,
+    /// `query`.
+    Inline,
+    /// `templateRef`.
+    Template,
+}
+
+/// The answer to a [`Probe`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// To [`Probe::Readiness`].
+    Readiness(Readiness),
+    /// To [`Probe::Metric`].
+    Metric(MetricAnswer),
+}
+
+/// Answers by question.
+pub type Answers = BTreeMap<Probe, Answer>;
+
+/// Is a workload ready (Flagger: `deployment_ready.go`)?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Enough pods are available.
+    Ready,
+    /// Not yet; the text says why.
+    NotReady(String),
+    /// Not once within the deadline; the text says why.
+    Stuck(String),
+    /// Nobody can tell; the text says what to set.
+    Unknown(String),
+}
+
+/// What a metric's query returned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricAnswer {
+    /// The query as sent.
+    pub query: String,
+    /// What came back.
+    pub reading: Reading,
+    /// Warnings of the provider, such as a partial response.
+    pub warnings: Vec<String>,
+}
+
+/// What came back for a query that was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// A finite number.
+    Value(f64),
+    /// NaN: a division by zero, as without traffic.
+    Nan,
+    /// An infinite number.
+    Infinite(f64),
+    /// No series.
+    Empty,
+    /// More than one series, by their labels.
+    Several(Vec<String>),
+    /// Not a number at all; the text names what it is.
+    WrongType(String),
+}
+
+/// The metric probes of an analysis in Flagger's order (`scheduler_metrics.go`):
+/// for each metric its built-in check and its inline query, then all templates.
+#[must_use]
+pub fn metric_probes(analysis: &Analysis) -> Vec<Probe> {
+    let probes = |sources: fn(&Metric) -> Vec<MetricSource>| {
+        analysis
+            .metrics()
+            .iter()
+            .enumerate()
+            .flat_map(move |(index, metric)| {
+                sources(metric)
+                    .into_iter()
+                    .map(move |source| Probe::Metric { index, source })
+            })
+    };
+    let direct = probes(|metric| {
+        let builtin = metric.is_builtin().then_some(MetricSource::Builtin);
+        let inline = metric.inline_query().map(|_| MetricSource::Inline);
+        builtin.into_iter().chain(inline).collect()
+    });
+    let templates = probes(|metric| {
+        let template = metric.template_ref.as_ref().map(|_| MetricSource::Template);
+        template.into_iter().collect()
+    });
+    direct.chain(templates).collect()
+}

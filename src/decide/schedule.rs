@@ -1,0 +1,119 @@
+//! The schedule ahead: what happens if every check passes.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Action, Answer, Answers, Effect, Facts, MetricAnswer, Next, Primary, Probe, Readiness, Reading,
+    Routed, decide,
+};
+use crate::api::{Canary, Phase, Traffic};
+
+/// One future step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Milestone {
+    /// Not before this time.
+    pub at: Timestamp,
+    /// What the tick does.
+    pub action: Action,
+    /// The phase afterwards.
+    pub phase: Option<Phase>,
+    /// The route afterwards.
+    pub traffic: Option<Traffic>,
+    /// Why.
+    pub reasons: Vec<String>,
+}
+
+/// More steps than any valid Canary takes; a guard, not a limit.
+const MOST_STEPS: usize = 1000;
+
+/// Runs [`decide`] ahead from `now` as if every workload were ready and every
+/// check passed, until nothing is left to do. Empty when nothing is under way.
+#[must_use]
+pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone> {
+    let mut canary = canary.clone();
+    let mut facts = facts.clone();
+    let mut at = now;
+    let mut milestones = Vec::new();
+    while milestones.len() < MOST_STEPS {
+        let plan = match decide_hopefully(&canary, &facts, at) {
+            Some(plan) if plan.action == Action::NotDue => {
+                let Some(due) = plan.next_step_at.filter(|due| *due > at) else {
+                    break;
+                };
+                at = due;
+                continue;
+            }
+            Some(plan) if !plan.is_empty() => plan,
+            Some(_) | None => break,
+        };
+        for effect in &plan.effects {
+            carry_out(*effect, &mut facts);
+        }
+        if plan.status.is_some() {
+            canary.status = plan.status;
+        }
+        milestones.push(Milestone {
+            at,
+            action: plan.action,
+            phase: plan.phase,
+            traffic: plan.traffic,
+            reasons: plan.reasons,
+        });
+        match plan.next_step_at {
+            Some(next) if next > at => at = next,
+            Some(_) | None => break,
+        }
+    }
+    milestones
+}
+
+/// What `effect` makes of the facts once it is committed and applied.
+pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
+    match effect {
+        Effect::CreatePrimary | Effect::Promote => facts.primary = Primary::Current,
+        Effect::SetTraffic { traffic } => facts.routed = Routed::Even(traffic),
+        Effect::ScaleCanaryUp { replicas } => facts.target_replicas = replicas,
+        Effect::ScaleCanaryToZero => facts.target_replicas = Some(0),
+        Effect::EnsureServices | Effect::PointApexAtPrimary | Effect::Defer { .. } => {}
+    }
+}
+
+/// The plan when every answer is the best one.
+fn decide_hopefully(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<super::Plan> {
+    let mut answers = Answers::new();
+    // Each round answers at least one probe more, and there are finitely many.
+    for _ in 0..MOST_STEPS {
+        match decide(canary, facts, &answers, at) {
+            Next::Done(plan) => return Some(*plan),
+            Next::Ask(probes) => {
+                answers.extend(probes.into_iter().map(|probe| {
+                    let answer = best_answer(canary, &probe);
+                    (probe, answer)
+                }));
+            }
+        }
+    }
+    None
+}
+
+fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
+    match probe {
+        Probe::Readiness { .. } => Answer::Readiness(Readiness::Ready),
+        Probe::Metric { index, .. } => {
+            let bounds = canary
+                .spec
+                .analysis
+                .as_ref()
+                .and_then(|analysis| analysis.metrics().get(*index))
+                .map(crate::api::Metric::bounds)
+                .unwrap_or_default();
+            Answer::Metric(MetricAnswer {
+                query: String::new(),
+                reading: Reading::Value(bounds.min.or(bounds.max).unwrap_or(0.0)),
+                warnings: Vec::new(),
+            })
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From a reading to a verdict.
+
+use serde::{Serialize, Serializer};
+
+use super::{MetricAnswer, Reading};
+use crate::api::{Metric, OnNoData, ThresholdRange};
+
+/// How a reading compares with its bounds: four values, never a bool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Within the bounds.
+    Pass,
+    /// Outside the bounds.
+    Fail,
+    /// No usable number: no series, NaN, infinite.
+    NoData,
+    /// An answer that is no measurement: several series, not a number.
+    Error,
+}
+
+/// One measured metric, as it is judged and reported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measurement {
+    /// Name of the metric.
+    pub name: String,
+    /// The measured window, `1m`.
+    pub interval: String,
+    /// The query as sent.
+    pub query: String,
+    /// What came back.
+    pub reading: Reading,
+    /// How it compares with the bounds.
+    pub verdict: Verdict,
+    /// The inclusive bounds.
+    pub bounds: ThresholdRange,
+    /// What [`Verdict::NoData`] counts as.
+    pub on_no_data: OnNoData,
+    /// Warnings of the provider.
+    pub warnings: Vec<String>,
+}
+
+/// Judges a metric's answer (Flagger: `scheduler_metrics.go`). Bounds are
+/// inclusive. Unlike Flagger an infinite value is no data, several series are
+/// an error instead of the last one's value, and the bounds of
+/// `request-duration` are not cut to whole milliseconds.
+#[must_use]
+pub fn judge(metric: &Metric, answer: &MetricAnswer) -> Measurement {
+    let bounds = metric.bounds();
+    let verdict = match &answer.reading {
+        Reading::Value(value) => {
+            let low = bounds.min.is_some_and(|min| *value < min);
+            let high = bounds.max.is_some_and(|max| *value > max);
+            match low || high {
+                true => Verdict::Fail,
+                false => Verdict::Pass,
+            }
+        }
+        Reading::Nan | Reading::Infinite(_) | Reading::Empty => Verdict::NoData,
+        Reading::Several(_) | Reading::WrongType(_) => Verdict::Error,
+    };
+    Measurement {
+        name: metric.name.clone(),
+        interval: metric.interval().to_owned(),
+        query: answer.query.clone(),
+        reading: answer.reading.clone(),
+        verdict,
+        bounds,
+        on_no_data: metric.on_no_data,
+        warnings: answer.warnings.clone(),
+    }
+}
+
+impl Measurement {
+    /// Does it count as a failed check? No data does unless `onNoData` says
+    /// otherwise; an answer that is no measurement always does.
+    #[must_use]
+    pub fn fails(&self) -> bool {
+        match self.verdict {
+            Verdict::Pass => false,
+            Verdict::Fail | Verdict::Error => true,
+            Verdict::NoData => self.on_no_data == OnNoData::Fail,
+        }
+    }
+
+    /// Does it end the tick without a step and without a failed check?
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.verdict == Verdict::NoData && self.on_no_data == OnNoData::Hold
+    }
+
+    /// The measured number, if it is one.
+    #[must_use]
+    pub fn value(&self) -> Option<f64> {
+        match self.reading {
+            Reading::Value(value) => Some(value),
+            Reading::Nan
+            | Reading::Infinite(_)
+            | Reading::Empty
+            | Reading::Several(_)
+            | Reading::WrongType(_) => None,
+        }
+    }
+
+    /// The reading in words: `99.97`, `no series`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match &self.reading {
+            Reading::Value(value) => short(*value),
+            Reading::Nan => "NaN".to_owned(),
+            Reading::Infinite(value) => short(*value),
+            Reading::Empty => "no series".to_owned(),
+            Reading::Several(series) => {
+                format!("{} series ({})", series.len(), series.join(", "))
+            }
+            Reading::WrongType(found) => found.clone(),
+        }
+    }
+
+    /// Name, reading and bounds: `request-success-rate 98.2 (min 99)`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let bounds = [("min", self.bounds.min), ("max", self.bounds.max)];
+        let bounds: Vec<String> = bounds
+            .into_iter()
+            .filter_map(|(name, bound)| Some(format!("{name} {}", short(bound?))))
+            .collect();
+        match bounds.is_empty() {
+            true => format!("{} {}", self.name, self.shown()),
+            false => format!("{} {} ({})", self.name, self.shown(), bounds.join(", ")),
+        }
+    }
+}
+
+/// At most four decimals, without trailing zeros.
+fn short(value: f64) -> String {
+    let rounded = (value * 1e4).round() / 1e4;
+    match rounded.is_finite() && rounded.abs() >= 1e-4 {
+        true => rounded.to_string(),
+        false => value.to_string(),
+    }
+}
+
+/// `{"name", "interval", "query", "value", "reading", "verdict", "min", "max", "warnings"}`.
+impl Serialize for Measurement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut object = serializer.serialize_struct("Measurement", 9)?;
+        object.serialize_field("name", &self.name)?;
+        object.serialize_field("interval", &self.interval)?;
+        object.serialize_field("query", &self.query)?;
+        object.serialize_field("value", &self.value())?;
+        object.serialize_field("reading", &self.shown())?;
+        object.serialize_field("verdict", &self.verdict)?;
+        object.serialize_field("min", &self.bounds.min)?;
+        object.serialize_field("max", &self.bounds.max)?;
+        object.serialize_field("warnings", &self.warnings)?;
+        object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(min: Option<f64>, max: Option<f64>) -> Metric {
+        Metric {
+            name: "latency".into(),
+            threshold_range: Some(ThresholdRange { min, max }),
+            ..Metric::default()
+        }
+    }
+
+    fn verdict(metric: &Metric, reading: Reading) -> Verdict {
+        let answer = MetricAnswer {
+            query: String::new(),
+            reading,
+            warnings: Vec::new(),
+        };
+        judge(metric, &answer).verdict
+    }
+
+    #[test]
+    fn bounds_are_inclusive() {
+        let range = metric(Some(0.5), Some(99.9));
+        for (value, expected) in [
+            (0.4999, Verdict::Fail),
+            (0.5, Verdict::Pass),
+            (99.9, Verdict::Pass),
+            (99.91, Verdict::Fail),
+        ] {
+            assert_eq!(verdict(&range, Reading::Value(value)), expected, "{value}");
+        }
+        assert_eq!(
+            verdict(&metric(None, None), Reading::Value(1e9)),
+            Verdict::Pass
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_number_never_passes() {
+        let open = metric(None, Some(500.0));
+        for reading in [
+            Reading::Nan,
+            Reading::Empty,
+            Reading::Infinite(f64::INFINITY),
+        ] {
+            assert_eq!(verdict(&open, reading), Verdict::NoData);
+        }
+        for reading in [
+            Reading::Several(vec!["{pod=\"a\"}".into(), "{pod=\"b\"}".into()]),
+            Reading::WrongType("a string".into()),
+        ] {
+            assert_eq!(verdict(&open, reading), Verdict::Error);
+        }
+    }
+
+    #[test]
+    fn without_any_bound_only_the_success_rate_passes() {
+        let rate = Metric {
+            name: Metric::SUCCESS_RATE.into(),
+            ..Metric::default()
+        };
+        assert_eq!(verdict(&rate, Reading::Value(12.0)), Verdict::Pass);
+        let other = Metric {
+            name: "errors".into(),
+            ..Metric::default()
+        };
+        assert_eq!(verdict(&other, Reading::Value(0.0)), Verdict::Pass);
+        assert_eq!(verdict(&other, Reading::Value(0.1)), Verdict::Fail);
+    }
+
+    #[test]
+    fn no_data_counts_as_the_metric_says() {
+        let mut lenient = metric(None, Some(1.0));
+        let answer = MetricAnswer {
+            query: String::new(),
+            reading: Reading::Empty,
+            warnings: Vec::new(),
+        };
+        assert!(judge(&lenient, &answer).fails());
+        lenient.on_no_data = OnNoData::Hold;
+        assert!(!judge(&lenient, &answer).fails() && judge(&lenient, &answer).holds());
+        lenient.on_no_data = OnNoData::Pass;
+        assert!(!judge(&lenient, &answer).fails() && !judge(&lenient, &answer).holds());
+    }
+}

@@ -1,0 +1,156 @@
+//! A world in memory that carries out what is decided, for tests.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::schedule::carry_out;
+use super::{
+    Answer, Answers, Facts, MetricAnswer, Next, Plan, Primary, Probe, Readiness, Reading, Routed,
+    Workload, decide,
+};
+use crate::api::{Canary, Phase, Traffic};
+
+/// One Canary, what the repository says about it, and how the world answers.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    pub(super) canary: Canary,
+    pub(super) facts: Facts,
+    pub(super) now: Timestamp,
+    pub(super) primary: Readiness,
+    pub(super) target: Readiness,
+    pub(super) reading: Reading,
+    /// Probes in the order in which they were asked.
+    pub(super) asked: Vec<Probe>,
+}
+
+impl World {
+    /// A bootstrapped Canary whose `analysis` is given as YAML, with one
+    /// metric that passes at 0.
+    pub(super) fn new(analysis: &str) -> Self {
+        let spec = format!(
+            "{{metadata: {{name: podinfo, namespace: test}}, spec: {{\
+             targetRef: {{apiVersion: apps/v1, kind: Deployment, name: podinfo}}, \
+             service: {{port: 80}}, analysis: {{interval: 1m, {analysis}, \
+             metrics: [{{name: errors, query: up, thresholdRange: {{max: 1}}}}]}}}}}}"
+        );
+        let canary = serde_yaml::from_str(&spec).unwrap();
+        let mut world = Self {
+            canary,
+            facts: Facts {
+                revision: "v1".to_owned(),
+                primary: Primary::Current,
+                primary_replicas: Some(2),
+                target_replicas: Some(2),
+                ..Facts::default()
+            },
+            now: "2026-01-01T00:00:00Z".parse().unwrap(),
+            primary: Readiness::Ready,
+            target: Readiness::Ready,
+            reading: Reading::Value(0.0),
+            asked: Vec::new(),
+        };
+        world.tick();
+        assert_eq!(world.phase(), Some(Phase::Initialized));
+        world.tick();
+        assert_eq!(world.facts.target_replicas, Some(0));
+        world
+    }
+
+    /// One tick, one interval after the last one.
+    pub(super) fn tick(&mut self) -> Plan {
+        let plan = self.decide();
+        for effect in &plan.effects {
+            carry_out(*effect, &mut self.facts);
+        }
+        if let Some(status) = &plan.status {
+            self.canary.status = Some(status.clone());
+        }
+        self.now = self.now.checked_add(SignedDuration::from_secs(60)).unwrap();
+        plan
+    }
+
+    /// What the next tick would do.
+    pub(super) fn decide(&mut self) -> Plan {
+        let mut answers = Answers::new();
+        loop {
+            match decide(&self.canary, &self.facts, &answers, self.now) {
+                Next::Done(plan) => return *plan,
+                Next::Ask(probes) => {
+                    assert!(!probes.is_empty(), "asked for nothing");
+                    for probe in probes {
+                        self.asked.push(probe.clone());
+                        let answer = self.answer(&probe);
+                        let twice = answers.insert(probe, answer);
+                        assert_eq!(twice, None, "asked twice");
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, probe: &Probe) -> Answer {
+        match probe {
+            Probe::Readiness { workload, .. } => Answer::Readiness(match workload {
+                Workload::Primary => self.primary.clone(),
+                Workload::Canary => self.target.clone(),
+            }),
+            Probe::Metric { .. } => Answer::Metric(MetricAnswer {
+                query: "up".to_owned(),
+                reading: self.reading.clone(),
+                warnings: Vec::new(),
+            }),
+        }
+    }
+
+    /// A new revision of the target lands.
+    pub(super) fn release(&mut self, revision: &str) {
+        revision.clone_into(&mut self.facts.revision);
+        self.facts.primary = Primary::Different;
+    }
+
+    pub(super) fn phase(&self) -> Option<Phase> {
+        self.canary.status.as_ref()?.phase
+    }
+
+    pub(super) fn traffic(&self) -> Traffic {
+        self.facts.routed.traffic()
+    }
+
+    pub(super) fn route(&mut self, traffic: Traffic) {
+        self.facts.routed = Routed::Even(traffic);
+    }
+
+    /// Phase, weights, mirror, iterations, failed checks and shown weight, as
+    /// one line.
+    pub(super) fn line(&self) -> String {
+        let status = self.canary.status.clone().unwrap_or_default();
+        let Traffic {
+            primary,
+            canary,
+            mirrored,
+        } = self.traffic();
+        format!(
+            "{} {primary}/{canary}{} i{} f{} w{}",
+            status
+                .phase
+                .map(|phase| phase.to_string())
+                .unwrap_or_default(),
+            if mirrored { " mirrored" } else { "" },
+            status.iterations,
+            status.failed_checks,
+            status.canary_weight
+        )
+    }
+
+    /// Ticks until nothing is under way, one line a tick.
+    pub(super) fn run(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let plan = self.tick();
+            lines.push(self.line());
+            if !plan.phase.is_some_and(Phase::is_active) {
+                return lines;
+            }
+            assert!(lines.len() < 300, "the run does not end: {}", self.line());
+        }
+    }
+}
