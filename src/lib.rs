@@ -4,3 +4,4 @@ pub mod api;
 pub mod decide;
 pub mod diagnostic;
 pub mod error;
+pub mod render;
