@@ -5,3 +5,4 @@ pub mod decide;
 pub mod diagnostic;
 pub mod error;
 pub mod render;
+pub mod repo;

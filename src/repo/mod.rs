@@ -1,0 +1,4 @@
+//! The GitOps repository.
+
+pub mod retry;
+pub mod trailers;
