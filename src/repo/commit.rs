@@ -1,0 +1,176 @@
+//! Making a commit without index and work tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use git2::FileMode;
+use git2::build::TreeUpdateBuilder;
+use jiff::Timestamp;
+
+use super::git::{Oid, Repository};
+use super::objects::Objects;
+use super::process::Call;
+use crate::error::{Error, Result};
+
+/// Who made a commit, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Shown name.
+    pub name: String,
+    /// Address, as GitHub finds an account by.
+    pub email: String,
+    /// When; seconds count, in UTC.
+    pub time: Timestamp,
+}
+
+impl Repository {
+    /// Makes a commit on top of `parent` and returns its name; `None` when `changes` change nothing.
+    ///
+    /// `changes` has the new text by path, or nothing for a file to remove. Other files, and the modes
+    /// of those that change, stay as they are; new files are plain ones. No reference moves: the commit
+    /// is seen by nobody until it is [pushed](Self::push) or the branch is [advanced](Self::advance).
+    ///
+    /// ```no_run
+    /// # use std::collections::BTreeMap;
+    /// # use weirkeeper::repo::{Signature, git::Repository};
+    /// # async fn example(repository: Repository, author: Signature) -> weirkeeper::error::Result<()> {
+    /// let branch = repository.branch(None).await?;
+    /// let tip = repository.tip(&branch).await?;
+    /// let changes = BTreeMap::from([("apps/route.yaml".to_owned(), Some("kind: HTTPRoute\n".to_owned()))]);
+    /// let commit = repository.commit(tip, &changes, "podinfo.test: canary 20 → 30 %\n", &author).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Document`](crate::error::Kind::Document) for a path that leaves the repository, or is or leads
+    /// through a symbolic link or submodule; [`Remote`](crate::error::Kind::Remote) when an object is
+    /// missing or cannot be written.
+    pub async fn commit(
+        &self,
+        parent: Oid,
+        changes: &BTreeMap<String, Option<String>>,
+        message: &str,
+        author: &Signature,
+    ) -> Result<Option<Oid>> {
+        let built = build(&self.objects()?, parent, changes, message, author)?;
+        let Some((commit, pack)) = built else {
+            return Ok(None);
+        };
+        self.git(Call::new(["unpack-objects", "-q"]).input(pack))
+            .await?
+            .expect(|| Error::remote("cannot write the commit into the repository"))?;
+        Ok(Some(commit))
+    }
+}
+
+/// The new commit in memory, and a pack of all that is new.
+fn build(
+    objects: &Objects,
+    parent: Oid,
+    changes: &BTreeMap<String, Option<String>>,
+    message: &str,
+    author: &Signature,
+) -> Result<Option<(Oid, Vec<u8>)>> {
+    let failed = |error| Error::remote("cannot build the commit").because(error);
+    let parent = objects.commit(parent)?;
+    let repository = objects.repository();
+    let base = objects.tree("/", parent.tree_id())?;
+    let mut update = TreeUpdateBuilder::new();
+    let mut new = BTreeSet::new();
+    objects.keep_writes()?;
+    for (path, text) in changes {
+        let mode = mode_at(objects, &base, path)?;
+        match (text, mode) {
+            (Some(text), mode) => {
+                let blob = repository.blob(text.as_bytes()).map_err(failed)?;
+                new.insert(blob);
+                update.upsert(&**path, blob, mode.unwrap_or(FileMode::Blob));
+            }
+            (None, Some(_)) => {
+                update.remove(&**path);
+            }
+            (None, None) => {}
+        }
+    }
+    let tree = update.create_updated(repository, &base).map_err(failed)?;
+    if tree == base.id() {
+        return Ok(None);
+    }
+    let tree = objects.tree("/", tree)?;
+    new.insert(tree.id());
+    for path in changes.keys() {
+        for (end, _) in path.match_indices('/') {
+            if let Ok(entry) = tree.get_path(path[..end].as_ref()) {
+                new.insert(entry.id());
+            }
+        }
+    }
+    let signature = signature(author)?;
+    let commit = repository
+        .commit(None, &signature, &signature, message, &tree, &[&parent])
+        .map_err(failed)?;
+    new.insert(commit);
+    let pack = objects.pack(new).map_err(failed)?;
+    Ok(Some((commit, pack)))
+}
+
+fn signature(author: &Signature) -> Result<git2::Signature<'static>> {
+    let time = git2::Time::new(author.time.as_second(), 0);
+    git2::Signature::new(&author.name, &author.email, &time).map_err(|error| {
+        let Signature {
+            name,
+            email,
+            time: _,
+        } = author;
+        Error::usage(format!("`{name} <{email}>` cannot be an author")).because(error)
+    })
+}
+
+/// The mode of the file at `path`, if there is one.
+fn mode_at(objects: &Objects, top: &git2::Tree<'_>, path: &str) -> Result<Option<FileMode>> {
+    check_path(path)?;
+    let mut folder = top.clone();
+    let mut seen = 0;
+    for name in path.split('/') {
+        seen += name.len();
+        let (here, last) = (&path[..seen], seen == path.len());
+        seen += 1;
+        let facts = folder
+            .get_name(name)
+            .map(|entry| (entry.filemode(), entry.id()));
+        let Some((mode, id)) = facts else {
+            return Ok(None);
+        };
+        match mode {
+            0o040_000 if !last => {}
+            0o040_000 => return Err(not_a_file(path, here, "a folder")),
+            0o120_000 => return Err(not_a_file(path, here, "a symbolic link")),
+            0o160_000 => return Err(not_a_file(path, here, "a submodule")),
+            _ if !last => return Err(not_a_file(path, here, "a file")),
+            0o100_755 => return Ok(Some(FileMode::BlobExecutable)),
+            _ => return Ok(Some(FileMode::Blob)),
+        }
+        folder = objects.tree(here, id)?;
+    }
+    Ok(None)
+}
+
+fn not_a_file(path: &str, here: &str, what: &str) -> Error {
+    Error::document(format!("cannot write {path}: {here} is {what}"))
+}
+
+/// Refuses what is not a plain path below the top of the repository, on any system.
+fn check_path(path: &str) -> Result<()> {
+    let bad = |name: &str| {
+        let plain = name.trim_end_matches(['.', ' ']).to_ascii_lowercase();
+        matches!(&*plain, "" | ".git" | "git~1")
+            || name.contains(|c: char| c == '\\' || c.is_control())
+    };
+    if path.split('/').any(bad) {
+        return Err(Error::document(format!(
+            "{path:?} is not a path in the repository"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,381 @@
+//! The files of a commit or of a work tree, by the same rules.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use git2::{ObjectType, Oid};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use memchr::memmem;
+
+use super::git::Repository;
+use super::objects::Objects;
+use crate::diagnostic::Source;
+use crate::error::{Error, Result};
+
+/// Largest file that is taken for a document: 4 MiB.
+pub const MAX_FILE: usize = 4 << 20;
+
+/// Name of the files that say what to skip, in the syntax of `.gitignore`.
+pub const IGNORE_FILE: &str = ".weirkeeperignore";
+
+/// Folders skipped wherever they are: other people's manifests.
+const SKIPPED: [&str; 3] = [".git", "node_modules", "vendor"];
+
+/// Files searched at a time; small enough to share the work, large enough to share it rarely.
+const BATCH: usize = 128;
+
+/// The files of one commit, or of a folder.
+///
+/// Left out in both: symbolic links, submodules, paths that are not UTF-8, folders called `vendor` and
+/// `node_modules`, and whatever a `.weirkeeperignore` names, in any folder. In a work tree also what
+/// Git ignores. Files whose names start with a dot are in.
+#[derive(Debug)]
+pub struct Files {
+    /// Sorted by path.
+    entries: Vec<Entry>,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+struct Entry {
+    path: String,
+    /// Zero in a work tree.
+    blob: Oid,
+}
+
+#[derive(Debug)]
+enum Origin {
+    /// The object folder.
+    Commit(PathBuf),
+    /// The top folder.
+    Folder(PathBuf),
+}
+
+/// Reads files, for one thread.
+enum Reader<'a> {
+    Commit(Objects),
+    Folder(&'a Path),
+}
+
+impl Files {
+    /// The files of `commit`. Index and work tree play no part.
+    ///
+    /// # Errors
+    ///
+    /// [`Remote`](crate::error::Kind::Remote) when a folder is missing in a partial clone,
+    /// [`Document`](crate::error::Kind::Document) for a broken `.weirkeeperignore`.
+    /// A missing *file* is found when it is read; [`Repository::files`] fetches those first.
+    pub fn at(repository: &Repository, commit: Oid) -> Result<Self> {
+        let objects = repository.objects()?;
+        let tree = objects.commit(commit)?.tree_id();
+        let mut entries = Vec::new();
+        walk(&objects, tree, String::new(), &mut Vec::new(), &mut entries)?;
+        let origin = Origin::Commit(repository.objects_path().to_owned());
+        Ok(Self::sorted(entries, origin))
+    }
+
+    /// The files in `dir` and below.
+    ///
+    /// In a sparse checkout that is less than what the commit holds.
+    ///
+    /// # Errors
+    ///
+    /// [`Usage`](crate::error::Kind::Usage) when the folder cannot be read,
+    /// [`Document`](crate::error::Kind::Document) for a broken `.weirkeeperignore`.
+    pub fn in_folder(dir: &Path) -> Result<Self> {
+        let mut walk = ignore::WalkBuilder::new(dir);
+        walk.hidden(false)
+            .ignore(false)
+            .follow_links(false)
+            .add_custom_ignore_filename(IGNORE_FILE)
+            .filter_entry(|entry| {
+                let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+                let nested = || folder && entry.path().join(".git").exists();
+                entry.depth() == 0 || !(skipped(entry.file_name().as_encoded_bytes()) || nested())
+            });
+        let mut entries = Vec::new();
+        for found in walk.build() {
+            let found = found.map_err(|error| {
+                Error::usage(format!("cannot list {}", dir.display())).because(error)
+            })?;
+            if let Some(error) = found.error() {
+                return Err(
+                    Error::document(format!("a {IGNORE_FILE} or .gitignore is not valid"))
+                        .because(error.to_string()),
+                );
+            }
+            let plain = found.file_type().is_some_and(|kind| kind.is_file());
+            let path = found.path().strip_prefix(dir).ok().and_then(Path::to_str);
+            if let (true, Some(path)) = (plain, path) {
+                let blob = Oid::ZERO_SHA1;
+                entries.push(Entry {
+                    path: path.replace('\\', "/"),
+                    blob,
+                });
+            }
+        }
+        Ok(Self::sorted(entries, Origin::Folder(dir.to_owned())))
+    }
+
+    fn sorted(mut entries: Vec<Entry>, origin: Origin) -> Self {
+        entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Self { entries, origin }
+    }
+
+    /// Every path, in order, with `/`.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| &*entry.path)
+    }
+
+    /// Whether there is a file at `path`.
+    #[must_use]
+    pub fn contains(&self, path: &str) -> bool {
+        self.find(path).is_some()
+    }
+
+    /// The files right in `folder` (`""` is the top), not those below, in order.
+    pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+        let folder = folder.trim_end_matches('/');
+        let inside = move |path: &&'a str| match path.rsplit_once('/') {
+            Some((parent, _)) => parent == folder,
+            None => folder.is_empty(),
+        };
+        let from = if folder.is_empty() {
+            0
+        } else {
+            let start = format!("{folder}/");
+            self.entries.partition_point(|entry| *entry.path < *start)
+        };
+        let below = move |path: &&'a str| folder.is_empty() || path.starts_with(folder);
+        let paths = self.entries[from..].iter().map(|entry| &*entry.path);
+        paths.take_while(below).filter(inside)
+    }
+
+    /// The bytes of the file at `path`; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or an object is missing; [`Document`](crate::error::Kind::Document)
+    /// when it is larger than [`MAX_FILE`].
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.find(path) else {
+            return Ok(None);
+        };
+        let bytes = self.reader()?.read(entry, <[u8]>::to_vec)?;
+        check_size(path, bytes.len())?;
+        Ok(Some(bytes))
+    }
+
+    /// The file at `path` as text; `None` when there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read); also [`Document`](crate::error::Kind::Document) when it is not UTF-8.
+    pub fn source(&self, path: &str) -> Result<Option<Source>> {
+        let bytes = self.read(path)?;
+        bytes.map(|bytes| to_source(path, bytes)).transpose()
+    }
+
+    /// The YAML and JSON files that contain one of `words`, as text, by path.
+    ///
+    /// A file that contains none may be of any size and encoding.
+    ///
+    /// # Errors
+    ///
+    /// As [`source`](Self::source), for the files that are found.
+    pub fn containing(&self, words: &[&str]) -> Result<Vec<Source>> {
+        let finders: Vec<_> = words
+            .iter()
+            .map(|word| memmem::Finder::new(*word))
+            .collect();
+        let found = self.scan(|_, bytes| {
+            let hit = finders.iter().any(|finder| finder.find(bytes).is_some());
+            hit.then(|| bytes.get(..MAX_FILE + 1).unwrap_or(bytes).to_vec())
+        })?;
+        let source = |(path, bytes): (&str, Vec<u8>)| {
+            check_size(path, bytes.len())?;
+            to_source(path, bytes)
+        };
+        found.into_iter().map(source).collect()
+    }
+
+    /// Shows every YAML and JSON file to `look`, on all processors, and collects what it finds, by path.
+    ///
+    /// # Errors
+    ///
+    /// When one of the files cannot be read: what was not looked at is never taken for "not there".
+    pub fn scan<T: Send>(
+        &self,
+        look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
+    ) -> Result<Vec<(&str, T)>> {
+        let entries: Vec<&Entry> = self
+            .entries
+            .iter()
+            .filter(|e| is_document(&e.path))
+            .collect();
+        let batches: Vec<&[&Entry]> = entries.chunks(BATCH).collect();
+        let next = AtomicUsize::new(0);
+        let results = Mutex::new(Vec::new());
+        let work = || {
+            let reader = self.reader()?;
+            let mut found = Vec::new();
+            while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for entry in *batch {
+                    if let Some(hit) = reader.read(entry, |bytes| look(&entry.path, bytes))? {
+                        found.push((&*entry.path, hit));
+                    }
+                }
+            }
+            Ok(found)
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(batches.len()) {
+                scope.spawn(|| {
+                    let part = work();
+                    results
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(part);
+                });
+            }
+            let part = work();
+            results
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(part);
+        });
+        let parts = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let parts: Vec<Vec<_>> = parts.into_iter().collect::<Result<_>>()?;
+        let mut found: Vec<_> = parts.into_iter().flatten().collect();
+        found.sort_unstable_by_key(|(path, _)| *path);
+        Ok(found)
+    }
+
+    /// Blobs of YAML and JSON files that are not in `objects`.
+    pub(super) fn missing(&self, objects: &Objects) -> Vec<Oid> {
+        let documents = self.entries.iter().filter(|entry| is_document(&entry.path));
+        documents
+            .map(|entry| entry.blob)
+            .filter(|blob| !objects.has(*blob))
+            .collect()
+    }
+
+    fn find(&self, path: &str) -> Option<&Entry> {
+        let found = self
+            .entries
+            .binary_search_by(|entry| (*entry.path).cmp(path));
+        found.ok().and_then(|index| self.entries.get(index))
+    }
+
+    fn reader(&self) -> Result<Reader<'_>> {
+        match &self.origin {
+            Origin::Commit(objects) => Objects::open(objects).map(Reader::Commit),
+            Origin::Folder(folder) => Ok(Reader::Folder(folder)),
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn read<T>(&self, entry: &Entry, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        match self {
+            Self::Commit(objects) => objects.with_blob(&entry.path, entry.blob, look),
+            Self::Folder(folder) => fs_err::read(folder.join(&entry.path))
+                .map(|bytes| look(&bytes))
+                .map_err(|error| Error::usage("cannot read the work tree").because(error)),
+        }
+    }
+}
+
+/// Lists the folder `tree` at `prefix` (`""` or with a `/` at its end) and all below.
+fn walk(
+    objects: &Objects,
+    tree: Oid,
+    prefix: String,
+    rules: &mut Vec<Gitignore>,
+    into: &mut Vec<Entry>,
+) -> Result<()> {
+    let tree = objects.tree(if prefix.is_empty() { "/" } else { &prefix }, tree)?;
+    let outer = rules.len();
+    if let Some(entry) = tree.get_name(IGNORE_FILE)
+        && entry.kind() == Some(ObjectType::Blob)
+    {
+        let path = format!("{prefix}{IGNORE_FILE}");
+        rules.push(objects.with_blob(&path, entry.id(), |bytes| {
+            parse_rules(&path, &prefix, bytes)
+        })??);
+    }
+    for entry in &tree {
+        let Ok(name) = entry.name() else { continue };
+        let path = format!("{prefix}{name}");
+        // Links are blobs too; a submodule is a commit.
+        let (folder, file) = match entry.filemode() {
+            0o040_000 => (true, false),
+            0o120_000 | 0o160_000 => (false, false),
+            _ => (false, true),
+        };
+        if !(folder || file) || skipped(name.as_bytes()) || ignored(rules, &path, folder) {
+            continue;
+        }
+        if folder {
+            walk(objects, entry.id(), path + "/", rules, into)?;
+        } else {
+            into.push(Entry {
+                path,
+                blob: entry.id(),
+            });
+        }
+    }
+    rules.truncate(outer);
+    Ok(())
+}
+
+fn parse_rules(path: &str, prefix: &str, bytes: &[u8]) -> Result<Gitignore> {
+    let invalid = |error| Error::document(format!("{path} is not valid")).because(error);
+    let mut builder = GitignoreBuilder::new(Path::new("/").join(prefix));
+    for line in String::from_utf8_lossy(bytes).lines() {
+        builder.add_line(None, line).map_err(invalid)?;
+    }
+    builder.build().map_err(invalid)
+}
+
+/// The innermost file with an opinion decides.
+fn ignored(rules: &[Gitignore], path: &str, folder: bool) -> bool {
+    let full = Path::new("/").join(path);
+    let verdicts = rules.iter().rev().map(|rules| rules.matched(&full, folder));
+    verdicts
+        .into_iter()
+        .find(|verdict| !verdict.is_none())
+        .is_some_and(|verdict| verdict.is_ignore())
+}
+
+fn skipped(name: &[u8]) -> bool {
+    SKIPPED.iter().any(|skipped| skipped.as_bytes() == name)
+}
+
+fn is_document(path: &str) -> bool {
+    let extension = path.rsplit_once('.').map(|(_, extension)| extension);
+    matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+fn check_size(path: &str, size: usize) -> Result<()> {
+    if size <= MAX_FILE {
+        return Ok(());
+    }
+    Err(
+        Error::document(format!("{path} is larger than {} MiB", MAX_FILE >> 20)).hint(format!(
+            "name it in {IGNORE_FILE} if it is not for Weirkeeper"
+        )),
+    )
+}
+
+fn to_source(path: &str, bytes: Vec<u8>) -> Result<Source> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Error::document(format!("{path} is not UTF-8 text")).because(error.utf8_error())
+    })?;
+    Ok(Source {
+        path: path.to_owned(),
+        text,
+    })
+}
