@@ -46,9 +46,11 @@ impl Branch {
         format!("refs/heads/{}", self.0)
     }
 
-    /// Where a fetched tip is kept: no reference of the user's.
+    /// Where a fetched tip is kept: no reference of the user's. One level, so that what is left of a
+    /// deleted branch `a` is not in the way of `a/b`.
     pub(super) fn fetched(&self) -> String {
-        format!("refs/weirkeeper/{}", self.0)
+        let flat = self.0.replace('%', "%25").replace('/', "%2F");
+        format!("refs/weirkeeper/{flat}")
     }
 }
 

@@ -75,7 +75,7 @@ impl Files {
         Ok(Self::sorted(entries, origin))
     }
 
-    /// The files in `dir` and below.
+    /// The files in `dir` and below; paths start there.
     ///
     /// In a sparse checkout that is less than what the commit holds.
     ///
@@ -99,18 +99,17 @@ impl Files {
             let found = found.map_err(|error| {
                 Error::usage(format!("cannot list {}", dir.display())).because(error)
             })?;
-            if let Some(error) = found.error() {
-                return Err(
-                    Error::document(format!("a {IGNORE_FILE} or .gitignore is not valid"))
-                        .because(error.to_string()),
-                );
+            // Of a `.gitignore` too, but Git does not mind those.
+            let broken = found.error().map(ToString::to_string);
+            if let Some(error) = broken.filter(|error| error.contains(IGNORE_FILE)) {
+                return Err(Error::document(format!("a {IGNORE_FILE} is not valid")).because(error));
             }
             let plain = found.file_type().is_some_and(|kind| kind.is_file());
             let path = found.path().strip_prefix(dir).ok().and_then(Path::to_str);
             if let (true, Some(path)) = (plain, path) {
                 let blob = Oid::ZERO_SHA1;
                 entries.push(Entry {
-                    path: path.replace('\\', "/"),
+                    path: path.to_owned(),
                     blob,
                 });
             }

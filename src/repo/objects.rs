@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use git2::{ErrorCode, ObjectType, Odb, Oid};
+use git2::{ErrorCode, ObjectType, Odb, OdbLookupFlags, Oid};
 
 use crate::error::{Error, Result};
 
@@ -86,8 +86,11 @@ impl Objects {
             .map_err(|error| unreadable(&format!("commit {commit}"), error))
     }
 
+    /// Whether `object` was here when this was opened.
     pub(super) fn has(&self, object: Oid) -> bool {
-        self.0.odb().is_ok_and(|odb| odb.exists(object))
+        self.0
+            .odb()
+            .is_ok_and(|odb| odb.exists_ext(object, OdbLookupFlags::NO_REFRESH))
     }
 }
 

@@ -129,3 +129,23 @@ async fn odd_files_matter_only_when_they_are_hit() {
         );
     }
 }
+
+#[tokio::test]
+async fn broken_rules_are_an_error_in_both() {
+    let world = World::new();
+    let clone = world.clone("clone", &[]);
+    write(&clone, ".gitignore", "[z-a]\n");
+    assert!(Files::in_folder(&clone).is_ok(), "Git itself does not mind");
+    write(&clone, "apps/.weirkeeperignore", "# mine\n[z-a]\n");
+    git(&clone, &["add", "."]);
+    git(&clone, &["commit", "-q", "-m", "broken"]);
+    let repository = open(&clone).await;
+    let tip = repository.tip(&main()).await.unwrap();
+    let committed = repository.files(tip).await.map(drop);
+    for result in [committed, Files::in_folder(&clone).map(drop)] {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), Kind::Document);
+        let chain = error.chain();
+        assert!(chain.contains("apps/.weirkeeperignore"), "{chain}");
+    }
+}

@@ -116,3 +116,53 @@ async fn remotes_are_chosen_as_git_does() {
         assert_eq!(Branch::new(name).unwrap_err().kind(), Kind::Usage, "{name}");
     }
 }
+
+#[tokio::test]
+async fn repository_of_somebody_else_is_explained() {
+    let world = World::new();
+    let clone = world.clone("it's", &[]);
+    let mut options = options();
+    let foreign = ("GIT_TEST_ASSUME_DIFFERENT_OWNER".into(), "1".into());
+    options.environment.push(foreign);
+    let opened = Repository::open(&clone, options.clone()).await;
+    let error = opened.unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(
+        error.message().contains("belongs to another user"),
+        "{error}"
+    );
+    assert!(
+        error.hints()[0].contains("--add safe.directory"),
+        "{error:?}"
+    );
+    // Trusted by the environment alone, which libgit2 would not see.
+    for (name, value) in [
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "safe.directory"),
+        ("GIT_CONFIG_VALUE_0", "*"),
+    ] {
+        options.environment.push((name.into(), value.into()));
+    }
+    let repository = Repository::open(&clone, options).await.unwrap();
+    let tip = repository.tip(&main()).await.unwrap();
+    assert_eq!(repository.files(tip).await.unwrap().paths().count(), 3);
+}
+
+#[tokio::test]
+async fn references_may_be_stored_in_tables() {
+    let world = World::new();
+    let version = git(world.path(), &["version"]);
+    let minor = version
+        .split('.')
+        .nth(1)
+        .and_then(|part| part.parse::<u32>().ok());
+    if version.starts_with("git version 2.") && minor < Some(45) {
+        return;
+    }
+    let clone = world.clone("clone", &["--ref-format=reftable"]);
+    let repository = open(&clone).await;
+    assert_eq!(repository.branch(None).await.unwrap(), main());
+    let (_, new) = push_step(&repository, 10).await;
+    let local = repository.update_local(&main(), new).await.unwrap();
+    assert_eq!(local, Local::BroughtAlong);
+}

@@ -86,3 +86,22 @@ async fn push_never_goes_back() {
     assert_eq!(error.kind(), Kind::Internal);
     assert_eq!(world.tip(), new.to_string());
 }
+
+#[tokio::test]
+async fn deleted_branch_is_not_in_the_way_of_one_below() {
+    let world = World::new();
+    let repository = open(&world.clone("clone", &[])).await;
+    for (old, name) in [("main", "a"), ("a", "a/b"), ("a/b", "a")] {
+        git(
+            &world.remote(),
+            &["symbolic-ref", "HEAD", "refs/heads/other"],
+        );
+        git(&world.remote(), &["branch", "-m", old, "moving"]);
+        git(&world.remote(), &["branch", "-m", "moving", name]);
+        let tip = repository
+            .fetch(&Branch::new(name).unwrap(), "origin")
+            .await
+            .unwrap();
+        assert_eq!(tip.to_string(), git(&world.remote(), &["rev-parse", name]));
+    }
+}
