@@ -1,0 +1,6 @@
+//! Servers and repositories for the tests.
+
+pub(crate) mod git_http;
+#[allow(dead_code, reason = "shared with the unit tests, which use more of it")]
+#[path = "../../../src/repo/testing.rs"]
+pub(crate) mod world;
