@@ -126,11 +126,12 @@ impl Repository {
         let answer = answer.expect(|| Error::usage("cannot list the work trees"))?;
         let text = answer.text();
         let wanted = format!("branch {}", branch.reference());
-        let mut found = text
+        let trees = text
             .split("\n\n")
             .filter(|tree| tree.lines().any(|line| line == wanted));
-        let path = found.find_map(|tree| tree.lines().next()?.strip_prefix("worktree "));
-        Ok(path.map(PathBuf::from))
+        let folders = trees.filter_map(|tree| tree.lines().next()?.strip_prefix("worktree "));
+        // The folder of a linked work tree may have been removed without telling Git.
+        Ok(folders.map(PathBuf::from).find(|folder| folder.is_dir()))
     }
 }
 

@@ -326,8 +326,27 @@ mod tests {
             .unwrap();
         assert_eq!(error.kind(), Kind::Remote);
         assert_eq!(error.message(), "git fetch took longer than 300ms");
-        let text = fs_err::read_to_string(&pids).unwrap();
-        for pid in text.split_whitespace() {
+        all_gone(&pids).await;
+    }
+
+    #[tokio::test]
+    async fn git_nobody_waits_for_any_more_is_killed() {
+        let folder = tempfile::tempdir().unwrap();
+        let pids = folder.path().join("pids");
+        let script = format!("sleep 1000 & echo $$ $! > {}; wait", pids.display());
+        let options = fake_git(folder.path(), &script);
+        let run = options.run(folder.path(), Call::new(["fetch"]));
+        assert!(
+            tokio::time::timeout(Duration::from_millis(300), run)
+                .await
+                .is_err()
+        );
+        all_gone(&pids).await;
+    }
+
+    /// Waits until the processes listed in a file have ended; a zombie has.
+    async fn all_gone(pids: &Path) {
+        for pid in fs_err::read_to_string(pids).unwrap().split_whitespace() {
             let stat = format!("/proc/{pid}/stat");
             let gone = || fs_err::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
             let mut tries = 0;

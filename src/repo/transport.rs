@@ -42,7 +42,11 @@ impl Repository {
     pub async fn fetch(&self, branch: &Branch, remote: &str) -> Result<Oid> {
         let kept = branch.fetched();
         let refspec = format!("+{}:{kept}", branch.reference());
-        let call = fetch_call(&["--refmap="]).values([remote, &refspec]);
+        let mut options = vec!["--refmap="];
+        if self.tip_is_enough(branch, remote).await? {
+            options.push("--depth=1");
+        }
+        let call = fetch_call(&options).values([remote, &refspec]);
         let answer = self.talk(Way::Fetch, remote, call).await?;
         if answer.success {
             let tip = self.commit_of(&kept).await?;
@@ -102,6 +106,21 @@ impl Repository {
             }
             None => Err(failed(Way::Push, remote, &answer)),
         }
+    }
+
+    /// Whether a fetch without `--depth` would bring the whole history of `branch` into a checkout of
+    /// one commit, such as that of a pull request. With more history here a limit could hide some of it.
+    async fn tip_is_enough(&self, branch: &Branch, remote: &str) -> Result<bool> {
+        if !self.is_shallow() {
+            return Ok(false);
+        }
+        let tracking = format!("refs/remotes/{remote}/{branch}");
+        for known in ["HEAD^", &branch.reference(), &branch.fetched(), &tracking] {
+            if self.commit_of(known).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A refusal may be a race in other words: where the branch is now decides.
@@ -329,12 +348,12 @@ fn refusal(branch: &Branch, remote: &str, reason: &str, answer: &Answer) -> Erro
 
 /// Why a remote did not answer.
 fn failed(way: Way, remote: &str, answer: &Answer) -> Error {
-    const DENIED: [&str; 12] = [
+    const DENIED: [&str; 14] = [
         "authentication failed",
         "could not read username",
         "could not read password",
         "terminal prompts disabled",
-        "permission denied",
+        "permission denied (",
         "permission to ",
         "returned error: 401",
         "returned error: 403",
@@ -342,6 +361,8 @@ fn failed(way: Way, remote: &str, answer: &Answer) -> Error {
         "host key verification failed",
         "not authorized",
         "access denied",
+        "marked as read only",
+        "you are not allowed to",
     ];
     let text = answer.stderr.to_lowercase();
     let (remote, complaint) = (shown(remote), answer.complaint());

@@ -211,3 +211,58 @@ async fn hooks_and_settings_of_the_clone_do_not_run() {
     );
     assert!(!mark.exists());
 }
+
+#[tokio::test]
+async fn removed_work_tree_and_shared_objects_do_no_harm() {
+    let world = World::new();
+    let clone = world.clone("clone", &[]);
+    let shared = world.path().join("shared").display().to_string();
+    git(&clone, &["clone", "-q", "--shared", ".", &shared]);
+    let origin = format!("file://{}", world.remote().display());
+    git(
+        Path::new(&shared),
+        &["remote", "set-url", "origin", &origin],
+    );
+    let repository = open(Path::new(&shared)).await;
+    push_step(&repository, 10).await;
+
+    git(&clone, &["checkout", "-q", "--detach"]);
+    let linked = world.path().join("linked");
+    git(
+        &clone,
+        &[
+            "worktree",
+            "add",
+            "-q",
+            &linked.display().to_string(),
+            "main",
+        ],
+    );
+    fs_err::remove_dir_all(&linked).unwrap();
+    let repository = open(&clone).await;
+    let (_, new) = push_step(&repository, 20).await;
+    let local = repository.update_local(&main(), new).await.unwrap();
+    assert_eq!(local, Local::Moved);
+}
+
+#[tokio::test]
+async fn checkout_of_one_commit_fetches_only_the_tip_of_another_branch() {
+    let world = World::new();
+    git(&world.remote(), &["branch", "side", "main~1"]);
+    let count = |clone: &Path, tip: Oid| git(clone, &["rev-list", "--count", &tip.to_string()]);
+
+    let one = world.clone("one", &["--depth=1", "--branch=side"]);
+    let repository = open(&one).await;
+    let (_, new) = push_step(&repository, 10).await;
+    assert_eq!(count(&one, new), "2");
+    let other = world.someone_pushes("other.yaml", "a: 1\n");
+    let tip = repository.fetch(&main(), "origin").await.unwrap();
+    assert_eq!(tip.to_string(), other);
+    assert_eq!(count(&one, tip), "3");
+
+    git(&world.remote(), &["branch", "-f", "side", "main~1"]);
+    let two = world.clone("two", &["--depth=2", "--branch=side"]);
+    let repository = open(&two).await;
+    let (_, new) = push_step(&repository, 20).await;
+    assert_eq!(count(&two, new), "4");
+}
