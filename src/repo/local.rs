@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::branch::Branch;
 use super::git::{Oid, Repository};
 use super::process::{Answer, Call};
-use super::transport::Pushed;
+use super::push::Pushed;
 use crate::error::{Error, Result};
 
 /// What became of the local branch after a push.

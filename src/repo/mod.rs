@@ -13,19 +13,22 @@
 
 pub mod branch;
 mod commit;
+mod fetch;
 pub mod files;
 pub mod git;
+mod listing;
 pub mod local;
 mod objects;
 mod options;
 mod process;
+pub mod push;
 pub mod retry;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod trailers;
-pub mod transport;
+mod transport;
 
 pub use commit::Signature;
 pub use options::GitOptions;

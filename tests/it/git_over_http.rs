@@ -7,7 +7,7 @@ use weirkeeper::error::{Error, Kind};
 use weirkeeper::repo::branch::Branch;
 use weirkeeper::repo::git::{Oid, Repository};
 use weirkeeper::repo::local::Local;
-use weirkeeper::repo::transport::Pushed;
+use weirkeeper::repo::push::Pushed;
 use weirkeeper::repo::{GitOptions, Signature};
 
 use crate::support::git_http::{Access, GitServer, basic};

@@ -8,8 +8,8 @@ use crate::repo::branch::Branch;
 use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
 use crate::repo::local::Local;
+use crate::repo::push::Pushed;
 use crate::repo::testing::{World, environment, git, write};
-use crate::repo::transport::Pushed;
 use crate::repo::{GitOptions, Signature};
 
 mod commit;

@@ -105,3 +105,22 @@ async fn deleted_branch_is_not_in_the_way_of_one_below() {
         assert_eq!(tip.to_string(), git(&world.remote(), &["rev-parse", name]));
     }
 }
+
+#[tokio::test]
+async fn everything_may_run_on_any_thread() {
+    let world = World::new();
+    let clone = world.clone("clone", &[]);
+    let task = tokio::spawn(async move {
+        let repository = open(&clone).await;
+        let (_, new) = push_step(&repository, 10).await;
+        let files = repository.files(new).await.unwrap();
+        let local = repository.update_local(&main(), new).await.unwrap();
+        let advanced = repository.advance(&main(), new, new).await.unwrap();
+        assert!(matches!(advanced, Pushed::Done), "{advanced:?}");
+        (files, local)
+    });
+    let (files, local) = task.await.unwrap();
+    assert_eq!(local, Local::BroughtAlong);
+    let text = files.source("apps/route.yaml").unwrap().unwrap().text;
+    assert_eq!(text, "kind: HTTPRoute\nweight: 10\n");
+}

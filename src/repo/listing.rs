@@ -1,0 +1,132 @@
+//! Listing the files of a commit and of a work tree by the same rules.
+
+use std::path::Path;
+
+use git2::{ObjectType, Oid};
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use super::objects::Objects;
+use crate::error::{Error, Result};
+
+/// Name of the files that say what to skip, in the syntax of `.gitignore`.
+pub const IGNORE_FILE: &str = ".weirkeeperignore";
+
+/// Folders skipped wherever they are: other people's manifests.
+const SKIPPED: [&str; 3] = [".git", "node_modules", "vendor"];
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) path: String,
+    /// Zero in a work tree.
+    pub(super) blob: Oid,
+}
+
+/// The files of a commit.
+pub(super) fn commit(objects: &Objects, commit: Oid) -> Result<Vec<Entry>> {
+    let tree = objects.commit(commit)?.tree_id();
+    let mut entries = Vec::new();
+    walk(objects, tree, String::new(), &mut Vec::new(), &mut entries)?;
+    Ok(entries)
+}
+
+/// The files in `dir` and below.
+pub(super) fn folder(dir: &Path) -> Result<Vec<Entry>> {
+    let mut walk = ignore::WalkBuilder::new(dir);
+    walk.hidden(false)
+        .ignore(false)
+        .follow_links(false)
+        .add_custom_ignore_filename(IGNORE_FILE)
+        .filter_entry(|entry| {
+            let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+            let nested = || folder && entry.path().join(".git").exists();
+            entry.depth() == 0 || !(skipped(entry.file_name().as_encoded_bytes()) || nested())
+        });
+    let mut entries = Vec::new();
+    for found in walk.build() {
+        let found = found.map_err(|error| {
+            Error::usage(format!("cannot list {}", dir.display())).because(error)
+        })?;
+        // Of a `.gitignore` too, but Git does not mind those.
+        let broken = found.error().map(ToString::to_string);
+        if let Some(error) = broken.filter(|error| error.contains(IGNORE_FILE)) {
+            return Err(Error::document(format!("a {IGNORE_FILE} is not valid")).because(error));
+        }
+        let plain = found.file_type().is_some_and(|kind| kind.is_file());
+        let path = found.path().strip_prefix(dir).ok().and_then(Path::to_str);
+        if let (true, Some(path)) = (plain, path) {
+            let blob = Oid::ZERO_SHA1;
+            entries.push(Entry {
+                path: path.to_owned(),
+                blob,
+            });
+        }
+    }
+    Ok(entries)
+}
+
+/// Lists the folder `tree` at `prefix` (`""` or with a `/` at its end) and all below.
+fn walk(
+    objects: &Objects,
+    tree: Oid,
+    prefix: String,
+    rules: &mut Vec<Gitignore>,
+    into: &mut Vec<Entry>,
+) -> Result<()> {
+    let tree = objects.tree(if prefix.is_empty() { "/" } else { &prefix }, tree)?;
+    let outer = rules.len();
+    if let Some(entry) = tree.get_name(IGNORE_FILE)
+        && entry.kind() == Some(ObjectType::Blob)
+    {
+        let path = format!("{prefix}{IGNORE_FILE}");
+        rules.push(objects.with_blob(&path, entry.id(), |bytes| {
+            parse_rules(&path, &prefix, bytes)
+        })??);
+    }
+    for entry in &tree {
+        let Ok(name) = entry.name() else { continue };
+        let path = format!("{prefix}{name}");
+        // Links are blobs too; a submodule is a commit.
+        let (folder, file) = match entry.filemode() {
+            0o040_000 => (true, false),
+            0o120_000 | 0o160_000 => (false, false),
+            _ => (false, true),
+        };
+        if !(folder || file) || skipped(name.as_bytes()) || ignored(rules, &path, folder) {
+            continue;
+        }
+        if folder {
+            walk(objects, entry.id(), path + "/", rules, into)?;
+        } else {
+            into.push(Entry {
+                path,
+                blob: entry.id(),
+            });
+        }
+    }
+    rules.truncate(outer);
+    Ok(())
+}
+
+fn parse_rules(path: &str, prefix: &str, bytes: &[u8]) -> Result<Gitignore> {
+    let invalid = |error| Error::document(format!("{path} is not valid")).because(error);
+    let mut builder = GitignoreBuilder::new(Path::new("/").join(prefix));
+    for line in String::from_utf8_lossy(bytes).lines() {
+        builder.add_line(None, line).map_err(invalid)?;
+    }
+    builder.build().map_err(invalid)
+}
+
+/// The innermost file with an opinion decides.
+fn ignored(rules: &[Gitignore], path: &str, folder: bool) -> bool {
+    let full = Path::new("/").join(path);
+    let verdicts = rules.iter().rev().map(|rules| rules.matched(&full, folder));
+    verdicts
+        .into_iter()
+        .find(|verdict| !verdict.is_none())
+        .is_some_and(|verdict| verdict.is_ignore())
+}
+
+fn skipped(name: &[u8]) -> bool {
+    SKIPPED.iter().any(|skipped| skipped.as_bytes() == name)
+}
