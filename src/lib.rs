@@ -6,3 +6,4 @@ pub mod diagnostic;
 pub mod error;
 pub mod render;
 pub mod repo;
+pub mod yaml;
