@@ -16,3 +16,6 @@ fn mapping(map: BTreeMap<String, String>) -> Value {
             .collect(),
     )
 }
+//! From a plan to edits of files.
+
+pub mod weights;
