@@ -7,3 +7,4 @@ pub mod error;
 pub mod render;
 pub mod repo;
 pub mod yaml;
+pub mod http;
