@@ -8,3 +8,4 @@ pub mod render;
 pub mod repo;
 pub mod yaml;
 pub mod http;
+pub mod template;
