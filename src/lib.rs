@@ -8,4 +8,5 @@ pub mod render;
 pub mod repo;
 pub mod yaml;
 pub mod http;
+pub mod observe;
 pub mod template;

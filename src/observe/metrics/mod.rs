@@ -1,0 +1,63 @@
+//! Metrics: who is asked, and with which query.
+
+pub mod prometheus;
+
+use crate::api::Metric;
+use crate::template::{QueryVars, TemplateError, render_query};
+
+pub use prometheus::{Prometheus, PrometheusConfig};
+
+/// Percentage of requests that did not fail, by the application's own metrics.
+const HTTP_SUCCESS_RATE: &str =
+    include_str!("../../../templates/queries/http/request-success-rate.promql");
+
+/// 99th percentile of the duration in milliseconds, by the application's own metrics.
+const HTTP_DURATION: &str = include_str!("../../../templates/queries/http/request-duration.promql");
+
+/// The query template of a built-in check over metrics of the application
+/// itself: `http_request_duration_seconds` with labels `kubernetes_namespace`,
+/// `kubernetes_pod_name` and `status` (Flagger: `observers/http.go`, chosen for
+/// the providers `gatewayapi` and `kubernetes`).
+///
+/// `request-success-rate` is in percent, and 0 when every request failed, where
+/// Flagger's query finds nothing; both are a failed check. `request-duration` is
+/// in milliseconds, not cut to whole ones. `None` for any other name.
+#[must_use]
+pub fn http_template(name: &str) -> Option<&'static str> {
+    match name {
+        Metric::SUCCESS_RATE => Some(HTTP_SUCCESS_RATE),
+        Metric::DURATION => Some(HTTP_DURATION),
+        _custom => None,
+    }
+}
+
+/// [`http_template`] rendered with `vars`, their values escaped for PromQL.
+///
+/// # Errors
+/// When a value makes the query longer than a query may be.
+pub fn http_query(name: &str, vars: &QueryVars) -> Option<Result<String, TemplateError>> {
+    let template = http_template(name)?;
+    Some(render_query(template, &vars.promql_escaped()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builtin_queries_name_the_target() {
+        let vars = QueryVars {
+            namespace: "test".into(),
+            target: "podinfo".into(),
+            interval: "1m".into(),
+            ..QueryVars::default()
+        };
+        for name in [Metric::SUCCESS_RATE, Metric::DURATION] {
+            let query = http_query(name, &vars).unwrap().unwrap();
+            assert!(query.contains(r#"kubernetes_namespace="test""#), "{query}");
+            assert!(query.contains(r#"=~"podinfo-[0-9a-zA-Z]+(-"#), "{query}");
+            assert!(query.contains("[1m]"), "{query}");
+        }
+        assert!(http_template("latency").is_none());
+    }
+}

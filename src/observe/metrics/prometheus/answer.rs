@@ -1,0 +1,265 @@
+//! The JSON of Prometheus' query API.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp, Unit};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::http::Answer;
+use crate::observe::Reading;
+use crate::template::promql_escape;
+
+/// The answer to an instant query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// What was found.
+    pub reading: Reading,
+    /// What Prometheus warns of: a partial answer, for one.
+    pub warnings: Vec<String>,
+    /// What Prometheus remarks about the query.
+    pub infos: Vec<String>,
+}
+
+/// The answer to a range query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranged {
+    /// The series, in the order they came.
+    pub series: Vec<Series>,
+    /// What Prometheus warns of.
+    pub warnings: Vec<String>,
+    /// What Prometheus remarks about the query.
+    pub infos: Vec<String>,
+}
+
+/// One series of a range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Its labels: `{code="200"}`.
+    pub labels: String,
+    /// Its samples, by time.
+    pub points: Vec<(Timestamp, f64)>,
+    /// When it has native histograms instead of samples.
+    pub histograms: Vec<Timestamp>,
+}
+
+impl Ranged {
+    /// What an instant query would have found at `at`, one of the range's steps.
+    #[must_use]
+    pub fn reading_at(&self, at: Timestamp) -> Reading {
+        let millis = at.as_millisecond();
+        let mut found = Vec::new();
+        for series in &self.series {
+            let same = |time: &Timestamp| time.as_millisecond() == millis;
+            if let Some((_, value)) = series.points.iter().find(|(time, _)| same(time)) {
+                found.push((&series.labels, Reading::of(*value)));
+            } else if series.histograms.iter().any(same) {
+                found.push((&series.labels, Reading::WrongType(HISTOGRAM.to_owned())));
+            }
+        }
+        match found.as_slice() {
+            [] => Reading::Empty,
+            [(_, reading)] => reading.clone(),
+            several => Reading::Several(
+                several
+                    .iter()
+                    .map(|(labels, _)| (*labels).clone())
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Why an answer with a status of success is not one.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    /// It is a web page.
+    Page,
+    /// It ends too early.
+    Truncated,
+    /// It is not the JSON it should be.
+    Malformed(String),
+    /// It says `status: error`, with type and text.
+    Refused(Refusal),
+}
+
+/// What Prometheus says of a query it does not answer.
+#[derive(Debug, Default)]
+pub(super) struct Refusal {
+    /// `bad_data`, `execution`, `timeout`, …
+    pub(super) kind: String,
+    /// The text.
+    pub(super) text: String,
+}
+
+const HISTOGRAM: &str = "a native histogram";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    status: String,
+    data: Option<Data>,
+    error_type: Option<String>,
+    error: Option<String>,
+    warnings: Option<Vec<String>>,
+    infos: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    #[serde(default)]
+    result: Value,
+}
+
+/// Time in seconds, value as text.
+type Sample = (f64, String);
+
+#[derive(Deserialize)]
+struct Found {
+    #[serde(default)]
+    metric: BTreeMap<String, String>,
+    value: Option<Sample>,
+    values: Option<Vec<Sample>>,
+    histograms: Option<Vec<(f64, IgnoredAny)>>,
+}
+
+/// Reads the answer to an instant query.
+pub(super) fn instant(answer: &Answer) -> Result<Answered, Unusable> {
+    let envelope = success(answer)?;
+    let Data {
+        result_type,
+        result,
+    } = data(envelope.data)?;
+    let reading = match result_type.as_str() {
+        "vector" => vector(result)?,
+        "scalar" => {
+            let (_, value): Sample = parsed(result)?;
+            Reading::of(number(&value)?)
+        }
+        "string" => Reading::WrongType("a text".to_owned()),
+        "matrix" => Reading::WrongType("a range of samples (matrix)".to_owned()),
+        other => Reading::WrongType(format!("`{}`", other.escape_debug())),
+    };
+    Ok(Answered {
+        reading,
+        warnings: envelope.warnings.unwrap_or_default(),
+        infos: envelope.infos.unwrap_or_default(),
+    })
+}
+
+/// Reads the answer to a range query.
+pub(super) fn range(answer: &Answer) -> Result<Ranged, Unusable> {
+    let envelope = success(answer)?;
+    let data = data(envelope.data)?;
+    if data.result_type != "matrix" {
+        return Err(Unusable::Malformed(format!(
+            "a `{}` answers a range query",
+            data.result_type.escape_debug()
+        )));
+    }
+    let found: Vec<Found> = parsed(data.result)?;
+    let series = found.into_iter().map(|found| {
+        let points = found.values.unwrap_or_default();
+        let points = points
+            .iter()
+            .map(|(at, value)| Ok((time(*at)?, number(value)?)));
+        let histograms = found.histograms.unwrap_or_default();
+        Ok(Series {
+            labels: labels(&found.metric),
+            points: points.collect::<Result<_, Unusable>>()?,
+            histograms: histograms
+                .iter()
+                .map(|(at, _)| time(*at))
+                .collect::<Result<_, _>>()?,
+        })
+    });
+    Ok(Ranged {
+        series: series.collect::<Result<_, Unusable>>()?,
+        warnings: envelope.warnings.unwrap_or_default(),
+        infos: envelope.infos.unwrap_or_default(),
+    })
+}
+
+/// What Prometheus says in an answer with a status of failure, if it is its own.
+pub(super) fn refusal(answer: &Answer) -> Option<Refusal> {
+    let envelope: Envelope = serde_json::from_slice(&answer.body).ok()?;
+    (envelope.status == "error").then(|| refusal_of(envelope))
+}
+
+fn refusal_of(envelope: Envelope) -> Refusal {
+    Refusal {
+        kind: envelope.error_type.unwrap_or_default(),
+        text: envelope.error.unwrap_or_default(),
+    }
+}
+
+fn success(answer: &Answer) -> Result<Envelope, Unusable> {
+    if answer.is_html() {
+        return Err(Unusable::Page);
+    }
+    let envelope: Envelope =
+        serde_json::from_slice(&answer.body).map_err(|error| match error.is_eof() {
+            true => Unusable::Truncated,
+            false => Unusable::Malformed(error.to_string()),
+        })?;
+    match envelope.status.as_str() {
+        "success" => Ok(envelope),
+        _error => Err(Unusable::Refused(refusal_of(envelope))),
+    }
+}
+
+fn data(data: Option<Data>) -> Result<Data, Unusable> {
+    data.ok_or_else(|| Unusable::Malformed("`data` is missing".to_owned()))
+}
+
+fn vector(result: Value) -> Result<Reading, Unusable> {
+    let found: Vec<Found> = parsed(result)?;
+    match found.as_slice() {
+        [] => Ok(Reading::Empty),
+        [one] => match &one.value {
+            Some((_, value)) => Ok(Reading::of(number(value)?)),
+            None => Ok(Reading::WrongType(HISTOGRAM.to_owned())),
+        },
+        several => Ok(Reading::Several(
+            several.iter().map(|found| labels(&found.metric)).collect(),
+        )),
+    }
+}
+
+fn parsed<T: for<'de> Deserialize<'de>>(result: Value) -> Result<T, Unusable> {
+    serde_json::from_value(result).map_err(|error| Unusable::Malformed(error.to_string()))
+}
+
+/// A sample as Prometheus writes it: a Go float, `NaN`, `+Inf` or `-Inf`.
+fn number(text: &str) -> Result<f64, Unusable> {
+    text.parse().map_err(|_no_number| {
+        Unusable::Malformed(format!(
+            "the sample `{}` is not a number",
+            text.escape_debug()
+        ))
+    })
+}
+
+fn time(seconds: f64) -> Result<Timestamp, Unusable> {
+    SignedDuration::try_from_secs_f64(seconds)
+        .and_then(Timestamp::from_duration)
+        .and_then(|time| time.round(Unit::Millisecond))
+        .map_err(|_out_of_range| Unusable::Malformed(format!("the time `{seconds}` is none")))
+}
+
+/// Labels as PromQL writes them: `up{job="x"}`.
+fn labels(metric: &BTreeMap<String, String>) -> String {
+    let name = metric.get("__name__").map_or("", String::as_str);
+    let labels: Vec<String> = metric
+        .iter()
+        .filter(|(label, _)| *label != "__name__")
+        .map(|(label, value)| format!("{label}=\"{}\"", promql_escape(value)))
+        .collect();
+    match labels.is_empty() && !name.is_empty() {
+        true => name.to_owned(),
+        false => format!("{name}{{{}}}", labels.join(", ")),
+    }
+}

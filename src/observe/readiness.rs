@@ -1,0 +1,109 @@
+//! Is a workload ready? Asked of Prometheus, which asks kube-state-metrics.
+
+use jiff::{SignedDuration, Timestamp};
+use minijinja::Value;
+
+use super::Reading;
+use super::metrics::Prometheus;
+use crate::error::{Error, Result};
+use crate::template::{promql_escape, render_go};
+
+/// Ready by the rules of Flagger's `isDeploymentReady` (reference 4.6), except
+/// that a Deployment with 0 replicas is not ready: a commit that scales it up is
+/// then not taken for applied before it is.
+const QUERY: &str = include_str!("../../templates/queries/readiness.promql");
+
+/// Points of the range in which a stuck workload was never ready.
+const POINTS: i64 = 20;
+
+/// What is known of a workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Enough pods of the wanted revision are available.
+    Ready,
+    /// Not yet.
+    NotReady,
+    /// Not, and not at any time since the deadline began.
+    Stuck,
+    /// Nothing measures it, or the answer is no single number.
+    Unknown,
+}
+
+/// Asks whether `workload` in `namespace` is ready at `at`, with `percent` of
+/// its pods available.
+///
+/// `query` is `spec.gitops.readiness.query`, a template (see
+/// [`render_query`](crate::template::render_query)) with the names `workload`,
+/// `namespace` and `percent` that gives 1 (ready) or 0; the default reads a
+/// Deployment from kube-state-metrics and gives nothing when a series is missing.
+///
+/// A workload that is not ready is [`Readiness::Stuck`] when `deadline` is given
+/// and it was measured all through the `deadline` before `at` and never ready.
+/// Give the deadline only once that long has passed since the workload was
+/// started: one that had no replicas before was not ready, either.
+///
+/// # Errors
+/// When `query` cannot be rendered or Prometheus does not answer.
+pub async fn readiness(
+    prometheus: &Prometheus,
+    query: Option<&str>,
+    workload: &str,
+    namespace: &str,
+    percent: i64,
+    at: Timestamp,
+    deadline: Option<SignedDuration>,
+) -> Result<Readiness> {
+    let text = rendered(query, workload, namespace, percent)?;
+    match prometheus.instant(&text, at).await?.reading {
+        Reading::Value(value) if value > 0.0 => Ok(Readiness::Ready),
+        Reading::Value(_) => match deadline.filter(SignedDuration::is_positive) {
+            Some(deadline) => since(prometheus, &text, at, deadline).await,
+            None => Ok(Readiness::NotReady),
+        },
+        Reading::Nan
+        | Reading::Infinite(_)
+        | Reading::Empty
+        | Reading::Several(_)
+        | Reading::WrongType(_) => Ok(Readiness::Unknown),
+    }
+}
+
+fn rendered(query: Option<&str>, workload: &str, namespace: &str, percent: i64) -> Result<String> {
+    let names = [
+        ("workload", Value::from(promql_escape(workload))),
+        ("namespace", Value::from(promql_escape(namespace))),
+        ("percent", Value::from(percent)),
+    ];
+    render_go(query.unwrap_or(QUERY), &names).map_err(|error| {
+        let error = Error::from(error);
+        match query {
+            Some(_) => error.hint("the template is `spec.gitops.readiness.query`"),
+            None => error,
+        }
+    })
+}
+
+/// Was it ever ready in the `deadline` before `at`?
+async fn since(
+    prometheus: &Prometheus,
+    text: &str,
+    at: Timestamp,
+    deadline: SignedDuration,
+) -> Result<Readiness> {
+    let step =
+        (deadline / i32::try_from(POINTS).unwrap_or(i32::MAX)).max(SignedDuration::from_secs(1));
+    let start = at.saturating_sub(deadline).unwrap_or(at);
+    let range = prometheus.range(text, start, at, step).await?;
+    let [series] = range.series.as_slice() else {
+        return Ok(Readiness::NotReady);
+    };
+    let measured_from_start = series
+        .points
+        .first()
+        .is_some_and(|(time, _)| time.duration_since(start) <= step);
+    let never = series.points.iter().all(|(_, value)| *value <= 0.0);
+    Ok(match measured_from_start && never {
+        true => Readiness::Stuck,
+        false => Readiness::NotReady,
+    })
+}
