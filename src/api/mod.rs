@@ -9,10 +9,12 @@
 mod alert_provider;
 mod analysis;
 mod canary;
+mod decode;
 mod duration;
 mod field;
 mod gitops;
 mod metric_template;
+mod problem;
 mod service;
 mod status;
 
@@ -25,6 +27,7 @@ pub use canary::{
     AutoscalerRef, Canary, CanarySpec, LocalRef, Metadata, NamespacedRef, ObjectRef,
     PrimaryScalerReplicas, Strategy,
 };
+pub use decode::decode;
 pub use duration::{InvalidDuration, parse_duration};
 pub use field::{FieldPath, InvalidFieldPath, Segment};
 pub use gitops::{
@@ -33,6 +36,7 @@ pub use gitops::{
     WindowKind,
 };
 pub use metric_template::{MetricProvider, MetricTemplate, MetricTemplateSpec};
+pub use problem::{Problem, Severity};
 pub use service::{
     BackendRef, CorsPolicy, CustomMetadata, GatewayRef, HeaderOperations, Headers, MirrorRef, Port,
     Retries, Rewrite, Service, UnmanagedMetadata,

@@ -1,7 +1,9 @@
 //! `spec.service`: the three Services and the generated route.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::HttpMatch;
@@ -91,13 +93,52 @@ impl Service {
 }
 
 /// A port by number or by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Port {
     /// By number.
     Number(i64),
     /// By the name of a container port.
     Name(String),
+}
+
+/// By hand, because the derived one would only say that "data did not match
+/// any variant".
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PortVisitor;
+
+        impl Visitor<'_> for PortVisitor {
+            type Value = Port;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the number or the name of a port")
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Port, E> {
+                Ok(Port::Number(number))
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Port, E> {
+                i64::try_from(number)
+                    .map(Port::Number)
+                    .map_err(|_big| E::invalid_type(de::Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Port, E> {
+                format!("{number}")
+                    .parse()
+                    .map(Port::Number)
+                    .map_err(|_not_whole| E::invalid_type(de::Unexpected::Float(number), &self))
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Port, E> {
+                Ok(Port::Name(name.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(PortVisitor)
+    }
 }
 
 /// A parent of the route, copied verbatim to `parentRefs`.

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The state of a rollout, with Flagger's names for what Flagger has
 /// (`pkg/apis/flagger/v1beta1/status.go`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Status {
-    /// Where the rollout is; absent before the first tick.
+    /// Where the rollout is; absent (Flagger: or empty) before the first tick.
+    #[serde(deserialize_with = "empty_as_none")]
     pub phase: Option<Phase>,
     /// The canary's weight as Flagger shows it: 0 at times while the route
     /// carries weight. The truth is [`Status::routed`].
@@ -57,6 +59,24 @@ pub struct Status {
     /// One condition, `Promoted`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// Reads `""` as `None`.
+fn empty_as_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Phase(Phase),
+        Empty(String),
+    }
+
+    match Option::<Written>::deserialize(deserializer)? {
+        Some(Written::Phase(phase)) => Ok(Some(phase)),
+        Some(Written::Empty(text)) if !text.is_empty() => {
+            Phase::deserialize(text.into_deserializer()).map(Some)
+        }
+        Some(Written::Empty(_)) | None => Ok(None),
+    }
 }
 
 /// Where a rollout is (Flagger: `CanaryPhase`).
