@@ -63,6 +63,12 @@ impl FieldPath {
         &self.0
     }
 
+    /// Is `other` this path or on the way to it?
+    #[must_use]
+    pub fn starts_with(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
     /// The path without its last step, `None` for the root.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {

@@ -17,6 +17,7 @@ mod metric_template;
 mod problem;
 mod service;
 mod status;
+mod validate;
 
 pub use alert_provider::{AlertProvider, AlertProviderSpec};
 pub use analysis::{
@@ -42,6 +43,10 @@ pub use service::{
     Retries, Rewrite, Service, UnmanagedMetadata,
 };
 pub use status::{Condition, Deferred, Phase, Status, Traffic};
+pub use validate::{
+    Document, read, unsupported, unsupported_in_generated_route, validate_alert_provider,
+    validate_canary, validate_metric_template,
+};
 
 /// Group and version of the documents read here.
 pub const API_VERSION: &str = "flagger.app/v1beta1";

@@ -64,6 +64,13 @@ impl Problem {
         self
     }
 
+    /// The same as a warning, for a command that carries nothing out.
+    #[must_use]
+    pub fn as_warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
     /// Does it keep the document from being used?
     #[must_use]
     pub fn is_error(&self) -> bool {

@@ -1,0 +1,153 @@
+//! `spec.analysis.metrics`, `webhooks` and `alerts`.
+
+use super::rules::{
+    Found, http_url, label, missing, object_name, one_of, required, schema_duration, within,
+};
+use crate::api::decode::closest;
+use crate::api::{Analysis, FieldPath, Metric, NamespacedRef, Problem, ThresholdRange};
+
+/// Severities of alerts; an empty one counts as `info`.
+const SEVERITIES: [&str; 3] = ["info", "warn", "error"];
+
+pub(super) fn metrics(found: &mut Found, path: &FieldPath, analysis: &Analysis) {
+    let path = path.key("metrics");
+    if analysis.metrics().is_empty() {
+        let message = "no metrics: nothing but webhooks could stop a bad version";
+        found.push(Problem::warning(path.clone(), message).at_key());
+    }
+    for (index, metric) in analysis.metrics().iter().enumerate() {
+        let path = path.index(index);
+        source(found, &path, metric);
+        bounds(found, &path, metric);
+        let at = path.key("interval");
+        let window = metric.interval.as_deref().filter(|text| !text.is_empty());
+        let window = window.and_then(|text| schema_duration(found, &at, text));
+        if window.is_some_and(|window| window > analysis.interval()) {
+            let message = format!(
+                "is longer than the interval of the analysis ({}s), \
+                 so that the measured windows overlap and mix two weights",
+                analysis.interval().as_secs()
+            );
+            found.push(Problem::warning(at, message));
+        }
+    }
+}
+
+/// Where the value comes from.
+fn source(found: &mut Found, path: &FieldPath, metric: &Metric) {
+    let name = path.key("name");
+    let named = required(found, &name, &metric.name);
+    if let Some(template) = &metric.template_ref {
+        reference(found, &path.key("templateRef"), template);
+    }
+    let other = match (&metric.template_ref, metric.inline_query()) {
+        (Some(_), _) => Some("templateRef"),
+        (None, Some(_)) => Some("query"),
+        (None, None) => None,
+    };
+    match other {
+        Some(other) if metric.is_builtin() => {
+            let message = format!(
+                "is asked besides the built-in check `{}`, each with the same bounds",
+                metric.name
+            );
+            let problem = Problem::warning(path.key(other), message).at_key();
+            found.push(problem.hint("give the metric another name"));
+        }
+        None if named && !metric.is_builtin() => {
+            let message = "is not a built-in check and has neither `templateRef` nor `query`, \
+                           so that it would always fail";
+            let mut problem = Problem::error(name, message);
+            let builtin = [Metric::SUCCESS_RATE, Metric::DURATION];
+            problem.hint =
+                closest(&metric.name, &builtin).map(|name| format!("did you mean `{name}`?"));
+            found.push(problem);
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// What the value is compared with.
+fn bounds(found: &mut Found, path: &FieldPath, metric: &Metric) {
+    let threshold = path.key("threshold");
+    let range = path.key("thresholdRange");
+    match (metric.threshold, metric.threshold_range) {
+        (Some(_), Some(_)) => {
+            let message = "is ignored beside `thresholdRange`";
+            found.push(Problem::warning(threshold, message).at_key());
+        }
+        (Some(bound), None) => {
+            let side = match metric.name == Metric::SUCCESS_RATE {
+                true => "min",
+                false => "max",
+            };
+            let problem = Problem::warning(threshold, "is deprecated").at_key();
+            found.push(problem.hint(format!("write `thresholdRange: {{{side}: {bound}}}`")));
+        }
+        (None, None) => {
+            let message = match metric.name == Metric::SUCCESS_RATE {
+                true => "no `thresholdRange`: any value passes",
+                false => "no `thresholdRange`: only 0 and less passes",
+            };
+            found.push(Problem::warning(path.clone(), message));
+        }
+        (None, Some(_)) => {}
+    }
+    match metric.threshold_range {
+        Some(ThresholdRange {
+            min: None,
+            max: None,
+        }) => {
+            let message = "has neither `min` nor `max`: any value passes";
+            found.push(Problem::warning(range, message));
+        }
+        Some(ThresholdRange {
+            min: Some(min),
+            max: Some(max),
+        }) if min > max => {
+            let message = format!("no value is at least {min} and at most {max}");
+            found.push(Problem::error(range, message));
+        }
+        Some(_) | None => {}
+    }
+}
+
+/// Name (required) and namespace of another object.
+fn reference(found: &mut Found, path: &FieldPath, reference: &NamespacedRef) {
+    object_name(found, &path.key("name"), &reference.name);
+    if let Some(namespace) = reference
+        .namespace
+        .as_deref()
+        .filter(|name| !name.is_empty())
+    {
+        label(found, &path.key("namespace"), namespace);
+    }
+}
+
+pub(super) fn webhooks(found: &mut Found, path: &FieldPath, analysis: &Analysis) {
+    for (index, webhook) in analysis.webhooks().iter().enumerate() {
+        let path = path.key("webhooks").index(index);
+        required(found, &path.key("name"), &webhook.name);
+        if required(found, &path.key("url"), &webhook.url) {
+            http_url(found, &path.key("url"), &webhook.url);
+        }
+        if let Some(timeout) = &webhook.timeout {
+            schema_duration(found, &path.key("timeout"), timeout);
+        }
+        within(found, &path.key("retries"), webhook.retries, (0, i64::MAX));
+    }
+}
+
+pub(super) fn alerts(found: &mut Found, path: &FieldPath, analysis: &Analysis) {
+    for (index, alert) in analysis.alerts().iter().enumerate() {
+        let path = path.key("alerts").index(index);
+        required(found, &path.key("name"), &alert.name);
+        if let Some(severity) = alert.severity.as_deref().filter(|text| !text.is_empty()) {
+            one_of(found, &path.key("severity"), severity, &SEVERITIES);
+        }
+        match alert.provider_ref == NamespacedRef::default() {
+            true => found.push(missing(path.key("providerRef"))),
+            false => reference(found, &path.key("providerRef"), &alert.provider_ref),
+        }
+    }
+}
