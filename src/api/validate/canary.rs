@@ -35,7 +35,7 @@ const MAX_APEX: usize = 63 - "-primary".len();
 
 /// Every problem of a Canary. A Canary without an error is one that Flagger's
 /// schema accepts and that can come to an end; whether this version can carry
-/// it out is told by [`unsupported`](super::unsupported).
+/// it out is told by [`unsupported`](super::unsupported()).
 #[must_use]
 pub fn validate_canary(canary: &Canary) -> Vec<Problem> {
     let mut found = Found::new();

@@ -35,8 +35,7 @@ pub(super) fn metrics(found: &mut Found, path: &FieldPath, analysis: &Analysis) 
 
 /// Where the value comes from.
 fn source(found: &mut Found, path: &FieldPath, metric: &Metric) {
-    let name = path.key("name");
-    let named = required(found, &name, &metric.name);
+    let named = required(found, &path.key("name"), &metric.name);
     if let Some(template) = &metric.template_ref {
         reference(found, &path.key("templateRef"), template);
     }
@@ -57,7 +56,7 @@ fn source(found: &mut Found, path: &FieldPath, metric: &Metric) {
         None if named && !metric.is_builtin() => {
             let message = "is not a built-in check and has neither `templateRef` nor `query`, \
                            so that it would always fail";
-            let mut problem = Problem::error(name, message);
+            let mut problem = Problem::error(path.clone(), message);
             let builtin = [Metric::SUCCESS_RATE, Metric::DURATION];
             problem.hint =
                 closest(&metric.name, &builtin).map(|name| format!("did you mean `{name}`?"));

@@ -103,23 +103,35 @@ pub fn read<T: Document>(value: serde_yaml::Value) -> (Option<T>, Vec<Problem>) 
     let unread: Vec<FieldPath> = problems
         .iter()
         .filter(|problem| problem.is_error())
-        .map(|problem| whole_list(&problem.path))
+        .map(|problem| unjudged(&problem.path))
         .collect();
     let related = |path: &FieldPath| {
-        unread
-            .iter()
-            .any(|other| path.starts_with(other) || other.starts_with(path))
+        unread.iter().any(|unread| {
+            let above = unread
+                .segments()
+                .len()
+                .saturating_sub(path.segments().len());
+            path.starts_with(unread) || (unread.starts_with(path) && above <= WHOLE)
+        })
     };
     let found = document.validate();
     problems.extend(found.into_iter().filter(|problem| !related(&problem.path)));
     (Some(document), problems)
 }
 
-/// The list, for the path of one of its items: without the item the others
-/// have moved up, so that nothing can be said about any of them.
-fn whole_list(path: &FieldPath) -> FieldPath {
+/// How many levels above a value a rule about the whole may stand: a match
+/// without conditions is told at the match, two above the condition.
+const WHOLE: usize = 2;
+
+/// What nothing can be said about when the value at `path` could not be read.
+fn unjudged(path: &FieldPath) -> FieldPath {
     match path.segments().last() {
+        // Without the item the others have moved up.
         Some(Segment::Index(_)) => path.parent().unwrap_or_default(),
+        // Decides what its neighbours mean.
+        Some(Segment::Key(key)) if matches!(key.as_str(), "from" | "mode") => {
+            path.parent().unwrap_or_default()
+        }
         Some(Segment::Key(_)) | None => path.clone(),
     }
 }

@@ -177,38 +177,42 @@ pub fn unsupported_in_generated_route(canary: &Canary) -> Vec<Problem> {
         let problem = Problem::error(path.key("hosts").index(index), message);
         found.push(problem.hint("leave `hosts` out to take every host"));
     }
-    for (name, what) in left_out(service) {
-        let hint = "add the HTTPRoute to the repository, with this in it, and remove the field";
-        found.push(not_yet(path.key(name), &format!("generating {what}"), hint).at_key());
+    for (name, what, owner) in left_out(service) {
+        let hint =
+            format!("add the {owner} to the repository, with this in it, and remove the field");
+        found.push(not_yet(path.key(name), &format!("generating {what}"), &hint).at_key());
     }
     found
 }
 
-/// Fields of `service` that a generated route or its Services would lack.
-fn left_out(service: &Service) -> Vec<(&'static str, &'static str)> {
+/// Fields of `service` that a generated route or its Services would lack: name,
+/// what it is, and the object it belongs into.
+fn left_out(service: &Service) -> Vec<(&'static str, &'static str, &'static str)> {
+    const ROUTE: &str = "HTTPRoute";
+    const SERVICES: &str = "Services";
+    let ports = service.port_discovery == Some(true);
+    let headless = service.headless == Some(true);
     [
-        ("match", service.matches.is_some(), "matches"),
-        ("rewrite", service.rewrite.is_some(), "a rewrite"),
-        ("headers", service.headers.is_some(), "header changes"),
-        ("mirror", service.mirror.is_some(), "mirrors"),
+        ("match", service.matches.is_some(), "matches", ROUTE),
+        ("rewrite", service.rewrite.is_some(), "a rewrite", ROUTE),
+        (
+            "headers",
+            service.headers.is_some(),
+            "header changes",
+            ROUTE,
+        ),
+        ("mirror", service.mirror.is_some(), "mirrors", ROUTE),
         (
             "corsPolicy",
             service.cors_policy.is_some(),
             "a cross-origin policy",
+            ROUTE,
         ),
-        (
-            "portDiscovery",
-            service.port_discovery == Some(true),
-            "ports by discovery",
-        ),
-        (
-            "headless",
-            service.headless == Some(true),
-            "headless Services",
-        ),
+        ("portDiscovery", ports, "ports by discovery", SERVICES),
+        ("headless", headless, "headless Services", SERVICES),
     ]
     .into_iter()
-    .filter(|(_, set, _)| *set)
-    .map(|(name, _, what)| (name, what))
+    .filter(|(_, set, _, _)| *set)
+    .map(|(name, _, what, owner)| (name, what, owner))
     .collect()
 }

@@ -1,0 +1,143 @@
+//! What cannot be carried out, and the other kinds.
+
+use super::*;
+
+#[test]
+fn what_this_version_cannot_do() {
+    let left = |change: &str| {
+        let (canary, problems) = read::<Canary>(changed(change));
+        assert!(
+            !problems.iter().any(Problem::is_error),
+            "{change}: {problems:#?}"
+        );
+        told(&unsupported(&canary.unwrap()))
+    };
+    assert_eq!(left("{}"), [""; 0]);
+    assert_eq!(
+        left("{gitops: {route: {name: a}, readiness: {from: none}, onDrift: follow}}"),
+        [""; 0]
+    );
+    assert_eq!(
+        left(
+            "{targetRef: {kind: DaemonSet}, autoscalerRef: {apiVersion: a, kind: ScaledObject, name: a}}"
+        ),
+        ["E spec.targetRef.kind", "E spec.autoscalerRef"]
+    );
+    assert_eq!(
+        left("analysis: {stepWeight: null, iterations: 5}"),
+        ["E spec.analysis.iterations"]
+    );
+    assert_eq!(
+        left(
+            "analysis: {mirror: true, match: [{headers: {a: {exact: b}}}], sessionAffinity: {cookieName: a},
+             webhooks: [{name: a, url: 'http://a'}], alerts: [{name: a, providerRef: {name: a}}]}"
+        ),
+        [
+            "E spec.analysis.match",
+            "E spec.analysis.mirror",
+            "E spec.analysis.sessionAffinity",
+            "E spec.analysis.webhooks",
+            "W spec.analysis.alerts",
+        ]
+    );
+    assert_eq!(
+        left(
+            "gitops: {routes: [{name: a}], applied: {from: githubStatus}, readiness: {from: applied},
+             promotion: {mode: fields, fields: [{from: {file: a, path: b}, to: {file: c, path: d}}]},
+             onFailure: revert, gates: [{type: confirm-rollout}], gateway: {}, observedShare: hold,
+             windows: [{type: deny}]}"
+        ),
+        [
+            "E spec.gitops.routes",
+            "E spec.gitops.promotion.mode",
+            "E spec.gitops.applied.from",
+            "E spec.gitops.readiness.from",
+            "E spec.gitops.onFailure",
+            "E spec.gitops.gates",
+            "E spec.gitops.gateway",
+            "E spec.gitops.observedShare",
+            "E spec.gitops.windows",
+        ]
+    );
+}
+
+#[test]
+fn what_a_generated_route_cannot_have() {
+    let left = |change: &str| {
+        let (canary, _) = read::<Canary>(changed(change));
+        told(&unsupported_in_generated_route(&canary.unwrap()))
+    };
+    assert_eq!(
+        left("service: {gatewayRefs: [{name: a}], hosts: [a.b], timeout: 1s}"),
+        [""; 0]
+    );
+    assert_eq!(left("service: null"), ["E spec.service"]);
+    assert_eq!(
+        left(
+            "service: {hosts: ['*'], match: [{uri: {prefix: /}}], rewrite: {uri: /}, headers: {}, headless: true, portDiscovery: true}"
+        ),
+        [
+            "E spec.service.gatewayRefs",
+            "E spec.service.hosts[0]",
+            "E spec.service.match",
+            "E spec.service.rewrite",
+            "E spec.service.headers",
+            "E spec.service.portDiscovery",
+            "E spec.service.headless",
+        ]
+    );
+}
+
+#[test]
+fn metric_templates() {
+    let template = |spec: &str| {
+        let text = format!(
+            "{{apiVersion: flagger.app/v1beta1, kind: MetricTemplate, metadata: {{name: a}}, spec: {spec}}}"
+        );
+        told(&read::<MetricTemplate>(serde_yaml::from_str(&text).unwrap()).1)
+    };
+    assert_eq!(
+        template("{provider: {type: prometheus, address: 'http://a:9090'}, query: up}"),
+        [""; 0]
+    );
+    assert_eq!(template("{}"), ["E spec.query", "E spec.provider"]);
+    assert_eq!(
+        template("{provider: {type: promtheus}, query: up}"),
+        ["E spec.provider.type"]
+    );
+    assert_eq!(
+        template(
+            "{provider: {type: cloudwatch, headers: {a b: [c]}, address: a, secretRef: {}}, query: up}"
+        ),
+        [
+            "W spec.provider.headers",
+            "E spec.provider.region",
+            "E spec.provider.address",
+            "E spec.provider.headers.a b",
+            "E spec.provider.secretRef.name",
+        ]
+    );
+}
+
+#[test]
+fn alert_providers() {
+    let provider = |spec: &str| {
+        let text = format!(
+            "{{apiVersion: flagger.app/v1beta1, kind: AlertProvider, metadata: {{name: a}}, spec: {spec}}}"
+        );
+        told(&read::<AlertProvider>(serde_yaml::from_str(&text).unwrap()).1)
+    };
+    assert_eq!(provider("{type: slack, address: 'https://a/b'}"), [""; 0]);
+    assert_eq!(provider("{type: discord, secretRef: {name: a}}"), [""; 0]);
+    assert_eq!(provider("{}"), ["E spec.type", "E spec"]);
+    assert_eq!(
+        provider("{type: telegram, address: x, proxy: y, secretRef: {}}"),
+        [
+            "E spec.type",
+            "E spec.address",
+            "E spec.address",
+            "E spec.proxy",
+            "E spec.secretRef.name",
+        ]
+    );
+}
