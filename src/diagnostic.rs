@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::api::{self, FieldPath, Problem};
+
 /// The text of one file, shared by everything that points into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -22,6 +24,15 @@ pub enum Severity {
     Warning,
     /// The document is not used.
     Error,
+}
+
+impl From<api::Severity> for Severity {
+    fn from(severity: api::Severity) -> Self {
+        match severity {
+            api::Severity::Warning => Self::Warning,
+            api::Severity::Error => Self::Error,
+        }
+    }
 }
 
 /// A finding about a document.
@@ -120,6 +131,40 @@ impl Diagnostic {
     }
 }
 
+/// A [`Problem`] in the text of a file. `locate` finds the bytes of a field, of
+/// its key if the second argument is true, or of the nearest thing there is
+/// when the field is not in the document.
+#[must_use]
+pub fn to_diagnostic(
+    problem: &Problem,
+    source: &Arc<Source>,
+    locate: &dyn Fn(&FieldPath, bool) -> Range<usize>,
+) -> Diagnostic {
+    let span = locate(&problem.path, problem.at_key);
+    let mut diagnostic =
+        Diagnostic::new(problem.severity.into(), problem.message.as_str()).at(source, span);
+    if problem.path != FieldPath::root() {
+        diagnostic = diagnostic.field(&problem.path);
+    }
+    diagnostic.hint.clone_from(&problem.hint);
+    diagnostic
+}
+
+/// Sorts findings as somebody reads them: by file, by place, errors first.
+/// Findings about no file come first.
+pub fn sort(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by(|a, b| {
+        let key = |diagnostic: &Diagnostic| {
+            let (source, span) = diagnostic.place.as_ref()?;
+            Some((source.path.clone(), span.start))
+        };
+        key(a)
+            .cmp(&key(b))
+            .then(b.severity.cmp(&a.severity))
+            .then_with(|| a.message.cmp(&b.message))
+    });
+}
+
 impl Serialize for Diagnostic {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
@@ -152,5 +197,36 @@ mod tests {
         let at = source.text.find('x').unwrap();
         let diagnostic = Diagnostic::error("no").at(&source, at..at + 1);
         assert_eq!(diagnostic.location().as_deref(), Some("a.yaml:2:5"));
+    }
+
+    #[test]
+    fn problems_get_their_place() {
+        let source = Arc::new(Source {
+            path: "a.yaml".into(),
+            text: "spec: {port: 0}".into(),
+        });
+        let locate = |path: &FieldPath, at_key: bool| match (path.to_string().as_str(), at_key) {
+            ("spec.port", true) => 7..11,
+            ("spec.port", false) => 13..14,
+            _ => 0..4,
+        };
+        let path: FieldPath = "spec.port".parse().unwrap();
+        let problem = Problem::error(path, "too small").hint("write 1");
+        let value = to_diagnostic(&problem, &source, &locate);
+        assert_eq!(value.location().as_deref(), Some("a.yaml:1:14"));
+        assert_eq!(value.field.as_deref(), Some("spec.port"));
+        assert_eq!(value.hint.as_deref(), Some("write 1"));
+        let key = to_diagnostic(&problem.at_key().as_warning(), &source, &locate);
+        assert_eq!(key.location().as_deref(), Some("a.yaml:1:8"));
+        let whole = Problem::error(FieldPath::root(), "no mapping");
+        let whole = to_diagnostic(&whole, &source, &locate);
+        assert_eq!(whole.field, None);
+
+        let mut all = [Diagnostic::error("z").at(&source, 3..4), key, whole, value];
+        sort(&mut all);
+        let starts = all
+            .each_ref()
+            .map(|found| found.place.clone().map(|place| place.1.start));
+        assert_eq!(starts, [Some(0), Some(3), Some(7), Some(13)]);
     }
 }

@@ -10,3 +10,4 @@ pub mod yaml;
 pub mod http;
 pub mod observe;
 pub mod template;
+pub mod report;

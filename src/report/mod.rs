@@ -1,0 +1,3 @@
+//! What people and machines read: text, GitHub annotations, JSON.
+
+pub mod diagnostics;
