@@ -107,6 +107,21 @@ impl Error {
         self
     }
 
+    /// The same error under a sentence that says what failed because of it.
+    /// Kind, hints and places stay.
+    #[must_use]
+    pub fn while_doing(mut self, message: impl Into<String>) -> Self {
+        let hints = std::mem::take(&mut self.hints);
+        let diagnostics = std::mem::take(&mut self.diagnostics);
+        Self {
+            kind: self.kind,
+            message: message.into(),
+            source: Some(Box::new(self)),
+            hints,
+            diagnostics,
+        }
+    }
+
     /// Adds an advice, shown on a line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

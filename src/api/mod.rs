@@ -42,7 +42,7 @@ pub use service::{
     BackendRef, CorsPolicy, CustomMetadata, GatewayRef, HeaderOperations, Headers, MirrorRef, Port,
     Retries, Rewrite, Service, UnmanagedMetadata,
 };
-pub use status::{Condition, Deferred, Phase, Status, Traffic};
+pub use status::{Condition, Deferred, Phase, Status, Traffic, validate_status};
 pub use validate::{
     Document, read, unsupported, unsupported_in_generated_route, validate_alert_provider,
     validate_canary, validate_metric_template,

@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{FieldPath, Problem};
 
 /// The state of a rollout, with Flagger's names for what Flagger has
 /// (`pkg/apis/flagger/v1beta1/status.go`).
@@ -217,4 +219,73 @@ pub struct Condition {
     /// When `status` last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_transition_time: Option<Timestamp>,
+}
+
+/// Checks a status that somebody may have edited: everything that Weirkeeper
+/// itself never writes.
+#[must_use]
+pub fn validate_status(status: &Status, now: Timestamp) -> Vec<Problem> {
+    let root = FieldPath::root().key("status");
+    let mut problems = Vec::new();
+    let mut check = |wrong: bool, field: &str, message: String| {
+        if wrong {
+            problems.push(
+                Problem::error(root.key(field), message)
+                    .hint("restore what Weirkeeper last committed: git log -p shows it"),
+            );
+        }
+    };
+    let percent = 0..=100;
+    check(
+        !percent.contains(&status.canary_weight),
+        "canaryWeight",
+        format!("must be from 0 to 100, found {}", status.canary_weight),
+    );
+    check(
+        status.failed_checks < 0,
+        "failedChecks",
+        format!("must not be negative, found {}", status.failed_checks),
+    );
+    check(
+        status.iterations < -1,
+        "iterations",
+        format!("must be at least -1, found {}", status.iterations),
+    );
+    if let Some(routed) = status.routed {
+        let wrong = !percent.contains(&routed.primary) || routed.primary + routed.canary != 100;
+        let found = format!("found {} and {}", routed.primary, routed.canary);
+        check(
+            wrong,
+            "routed",
+            format!("must be weights that sum up to 100, {found}"),
+        );
+    }
+    check(
+        status.target_replicas.is_some_and(|replicas| replicas < 0),
+        "targetReplicas",
+        "must not be negative".to_owned(),
+    );
+    // Clocks of runners differ a little.
+    let latest = now
+        .saturating_add(SignedDuration::from_mins(10))
+        .unwrap_or(now);
+    check(
+        status.last_step_time.is_some_and(|last| last > latest),
+        "lastStepTime",
+        "lies in the future: no step would ever be due".to_owned(),
+    );
+    let running = status
+        .phase
+        .is_some_and(|phase| phase.is_active() && phase != Phase::Initializing);
+    check(
+        running && status.last_applied_spec.is_empty(),
+        "lastAppliedSpec",
+        "is empty, but a rollout is under way".to_owned(),
+    );
+    check(
+        matches!(status.phase, Some(Phase::Terminating | Phase::Terminated)),
+        "phase",
+        "is a phase only Flagger's controller knows".to_owned(),
+    );
+    problems
 }

@@ -26,6 +26,7 @@
 mod facts;
 mod plan;
 mod probe;
+mod reading;
 mod schedule;
 mod tick;
 mod verdict;
@@ -34,8 +35,9 @@ mod weights;
 pub use facts::{Facts, Primary, Routed};
 pub use plan::{Action, Effect, Plan};
 pub use probe::{
-    Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, Reading, Workload, metric_probes,
+    Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, Workload, metric_probes,
 };
+pub use reading::Reading;
 pub use schedule::{Milestone, schedule};
 pub use verdict::{Measurement, Verdict, judge};
 pub use weights::{after_promotion_step, next_canary_weight};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
+use super::Reading;
 use crate::api::{Analysis, Metric};
 
 /// A question.
@@ -82,23 +83,6 @@ pub struct MetricAnswer {
     pub reading: Reading,
     /// Warnings of the provider, such as a partial response.
     pub warnings: Vec<String>,
-}
-
-/// What came back for a query that was answered.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reading {
-    /// A finite number.
-    Value(f64),
-    /// NaN: a division by zero, as without traffic.
-    Nan,
-    /// An infinite number.
-    Infinite(f64),
-    /// No series.
-    Empty,
-    /// More than one series, by their labels.
-    Several(Vec<String>),
-    /// Not a number at all; the text names what it is.
-    WrongType(String),
 }
 
 /// The metric probes of an analysis in Flagger's order (`scheduler_metrics.go`):

@@ -89,31 +89,12 @@ impl Measurement {
         self.verdict == Verdict::NoData && self.on_no_data == OnNoData::Hold
     }
 
-    /// The measured number, if it is one.
-    #[must_use]
-    pub fn value(&self) -> Option<f64> {
-        match self.reading {
-            Reading::Value(value) => Some(value),
-            Reading::Nan
-            | Reading::Infinite(_)
-            | Reading::Empty
-            | Reading::Several(_)
-            | Reading::WrongType(_) => None,
-        }
-    }
-
     /// The reading in words: `99.97`, `no series`.
     #[must_use]
     pub fn shown(&self) -> String {
-        match &self.reading {
-            Reading::Value(value) => short(*value),
-            Reading::Nan => "NaN".to_owned(),
-            Reading::Infinite(value) => short(*value),
-            Reading::Empty => "no series".to_owned(),
-            Reading::Several(series) => {
-                format!("{} series ({})", series.len(), series.join(", "))
-            }
-            Reading::WrongType(found) => found.clone(),
+        match self.reading.value() {
+            Some(value) => short(value),
+            None => self.reading.to_string(),
         }
     }
 
@@ -149,7 +130,7 @@ impl Serialize for Measurement {
         object.serialize_field("name", &self.name)?;
         object.serialize_field("interval", &self.interval)?;
         object.serialize_field("query", &self.query)?;
-        object.serialize_field("value", &self.value())?;
+        object.serialize_field("value", &self.reading.value())?;
         object.serialize_field("reading", &self.shown())?;
         object.serialize_field("verdict", &self.verdict)?;
         object.serialize_field("min", &self.bounds.min)?;

@@ -1,8 +1,8 @@
 //! Questions to the world and their answers, not yet judged.
 
 pub mod metrics;
+mod observer;
 mod readiness;
-mod reading;
 
-pub use readiness::{Readiness, readiness};
-pub use reading::Reading;
+pub use observer::{Observer, Subject};
+pub use readiness::{Measured, readiness};

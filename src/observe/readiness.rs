@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use minijinja::Value;
 
-use super::Reading;
 use super::metrics::Prometheus;
+use crate::decide::Reading;
 use crate::error::{Error, Result};
 use crate::template::{promql_escape, render_go};
 
@@ -17,16 +17,16 @@ const QUERY: &str = include_str!("../../templates/queries/readiness.promql");
 const POINTS: i64 = 20;
 
 /// What is known of a workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measured {
     /// Enough pods of the wanted revision are available.
     Ready,
     /// Not yet.
     NotReady,
     /// Not, and not at any time since the deadline began.
     Stuck,
-    /// Nothing measures it, or the answer is no single number.
-    Unknown,
+    /// Nothing measures it, or the answer is no single number; says what came.
+    Unknown(String),
 }
 
 /// Asks whether `workload` in `namespace` is ready at `at`, with `percent` of
@@ -37,7 +37,7 @@ pub enum Readiness {
 /// `namespace` and `percent` that gives 1 (ready) or 0; the default reads a
 /// Deployment from kube-state-metrics and gives nothing when a series is missing.
 ///
-/// A workload that is not ready is [`Readiness::Stuck`] when `deadline` is given
+/// A workload that is not ready is [`Measured::Stuck`] when `deadline` is given
 /// and it was measured all through the `deadline` before `at` and never ready.
 /// Give the deadline only once that long has passed since the workload was
 /// started: one that had no replicas before was not ready, either.
@@ -52,19 +52,19 @@ pub async fn readiness(
     percent: i64,
     at: Timestamp,
     deadline: Option<SignedDuration>,
-) -> Result<Readiness> {
+) -> Result<Measured> {
     let text = rendered(query, workload, namespace, percent)?;
     match prometheus.instant(&text, at).await?.reading {
-        Reading::Value(value) if value > 0.0 => Ok(Readiness::Ready),
+        Reading::Value(value) if value > 0.0 => Ok(Measured::Ready),
         Reading::Value(_) => match deadline.filter(SignedDuration::is_positive) {
             Some(deadline) => since(prometheus, &text, at, deadline).await,
-            None => Ok(Readiness::NotReady),
+            None => Ok(Measured::NotReady),
         },
-        Reading::Nan
+        other @ (Reading::Nan
         | Reading::Infinite(_)
         | Reading::Empty
         | Reading::Several(_)
-        | Reading::WrongType(_) => Ok(Readiness::Unknown),
+        | Reading::WrongType(_)) => Ok(Measured::Unknown(other.to_string())),
     }
 }
 
@@ -89,13 +89,13 @@ async fn since(
     text: &str,
     at: Timestamp,
     deadline: SignedDuration,
-) -> Result<Readiness> {
+) -> Result<Measured> {
     let step =
         (deadline / i32::try_from(POINTS).unwrap_or(i32::MAX)).max(SignedDuration::from_secs(1));
     let start = at.saturating_sub(deadline).unwrap_or(at);
     let range = prometheus.range(text, start, at, step).await?;
     let [series] = range.series.as_slice() else {
-        return Ok(Readiness::NotReady);
+        return Ok(Measured::NotReady);
     };
     let measured_from_start = series
         .points
@@ -103,7 +103,7 @@ async fn since(
         .is_some_and(|(time, _)| time.duration_since(start) <= step);
     let never = series.points.iter().all(|(_, value)| *value <= 0.0);
     Ok(match measured_from_start && never {
-        true => Readiness::Stuck,
-        false => Readiness::NotReady,
+        true => Measured::Stuck,
+        false => Measured::NotReady,
     })
 }

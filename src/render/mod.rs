@@ -1,8 +1,17 @@
 //! Manifests: what is generated, and how a plan becomes edits.
 
+mod apply;
+mod changes;
+mod facts;
 pub mod route;
 pub mod service;
+mod traffic;
+pub mod weights;
 pub mod workload;
+
+pub use apply::apply;
+pub use changes::Changes;
+pub use facts::facts;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +25,3 @@ fn mapping(map: BTreeMap<String, String>) -> Value {
             .collect(),
     )
 }
-//! From a plan to edits of files.
-
-pub mod weights;

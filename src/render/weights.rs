@@ -176,25 +176,46 @@ pub fn set_weights(
         if !is_route(document) {
             continue;
         }
-        let mut values = Vec::new();
-        for rule in rules_with(document, &backends) {
-            touched += 1;
-            for (backend, &weight) in weights {
-                let path = weight_path(document, rule, backend)?;
-                if weight_at(document, backend, &path)? != weight {
-                    values.push((path, Scalar::from(weight)));
-                }
-            }
-        }
-        if !values.is_empty() {
-            edited.set_scalars(number, &values)?;
-        }
+        let rules = rules_with(document, &backends);
+        touched += rules.len();
+        set_in_rules(&mut edited, number, &rules, weights)?;
     }
     if touched == 0 {
         return Err(not_found(stream, &backends));
     }
     *stream = edited;
     Ok(touched)
+}
+
+/// Sets weights by name of the backend in these rules of one document. A weight
+/// that already is what it should be is not touched.
+///
+/// # Errors
+///
+/// A backend is not in one of the rules or there twice, or its weight cannot be
+/// read or changed.
+pub fn set_in_rules(
+    stream: &mut Stream,
+    document: usize,
+    rules: &[usize],
+    weights: &BTreeMap<String, i64>,
+) -> Result<(), WeightError> {
+    let Some(tree) = stream.documents().get(document) else {
+        return Err(EditError::NoDocument { document }.into());
+    };
+    let mut values = Vec::new();
+    for &rule in rules {
+        for (backend, &weight) in weights {
+            let path = weight_path(tree, rule, backend)?;
+            if weight_at(tree, backend, &path)? != weight {
+                values.push((path, Scalar::from(weight)));
+            }
+        }
+    }
+    if values.is_empty() {
+        return Ok(());
+    }
+    Ok(stream.set_scalars(document, &values)?)
 }
 
 fn rules_path() -> FieldPath {

@@ -107,6 +107,17 @@ impl Files {
         paths.take_while(below).filter(inside)
     }
 
+    /// The files in `folder` (`""` is the top) and everywhere below, in order.
+    pub fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> {
+        let start = match folder.trim_end_matches('/') {
+            "" => String::new(),
+            folder => format!("{folder}/"),
+        };
+        let from = self.entries.partition_point(|entry| *entry.path < *start);
+        let paths = self.entries[from..].iter().map(|entry| &*entry.path);
+        paths.take_while(move |path| path.starts_with(&start))
+    }
+
     /// The bytes of the file at `path`; `None` when there is none.
     ///
     /// # Errors

@@ -16,13 +16,16 @@ mod commit;
 mod fetch;
 pub mod files;
 pub mod git;
+pub mod inventory;
 mod listing;
 pub mod local;
+pub mod manifest;
 mod objects;
 mod options;
 mod process;
 pub mod push;
 pub mod retry;
+pub mod rollout;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

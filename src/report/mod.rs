@@ -1,3 +1,9 @@
 //! What people and machines read: text, GitHub annotations, JSON.
 
 pub mod diagnostics;
+pub mod github;
+pub mod message;
+mod outcome;
+pub mod text;
+
+pub use outcome::{Outcome, Run, VERSION};

@@ -23,7 +23,7 @@ use crate::http::{Answer, Client, Pause};
 use explain::Question;
 
 #[cfg(doc)]
-use crate::observe::Reading;
+use crate::decide::Reading;
 
 /// Queries longer than this many bytes are sent as a form instead of in the URL.
 const MAX_GET: usize = 2000;

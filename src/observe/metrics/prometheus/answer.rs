@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
+use crate::decide::Reading;
 use crate::http::Answer;
-use crate::observe::Reading;
 use crate::template::promql_escape;
 
 /// The answer to an instant query.

@@ -7,9 +7,9 @@ use wiremock::matchers::{body_string_contains, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::decide::Reading;
 use crate::error::Kind;
 use crate::http::Retry;
-use crate::observe::Reading;
 
 type Waits = Arc<Mutex<Vec<Duration>>>;
 

@@ -1,0 +1,242 @@
+//! What can be typed: the command line and the environment variables that
+//! stand in for it. Nothing here does anything.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+/// Environment variables that are no option, because they hold secrets.
+pub mod environment {
+    /// Token for `git fetch` and `git push` over HTTP.
+    pub const TOKEN: &str = "WEIRKEEPER_TOKEN";
+    /// Bearer token for Prometheus.
+    pub const PROMETHEUS_TOKEN: &str = "WEIRKEEPER_PROMETHEUS_TOKEN";
+    /// User name for Prometheus.
+    pub const PROMETHEUS_USERNAME: &str = "WEIRKEEPER_PROMETHEUS_USERNAME";
+    /// Password for Prometheus.
+    pub const PROMETHEUS_PASSWORD: &str = "WEIRKEEPER_PROMETHEUS_PASSWORD";
+    /// Headers for Prometheus, one `Name: value` a line.
+    pub const PROMETHEUS_HEADERS: &str = "WEIRKEEPER_PROMETHEUS_HEADERS";
+    /// Beginning of `WEIRKEEPER_SECRET_<NAME>_<KEY>`: the value of a key of a Secret.
+    pub const SECRET: &str = "WEIRKEEPER_SECRET_";
+    /// `true` on a GitHub runner.
+    pub const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+    /// File for outputs of a workflow step.
+    pub const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
+    /// File for the summary of a workflow step.
+    pub const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+}
+
+/// Progressive delivery for the Kubernetes Gateway API from Git.
+///
+/// Each run reads the rollouts of a GitOps repository, asks Prometheus how the
+/// new versions do, decides one step for each and commits it.
+#[derive(Debug, Parser)]
+#[command(name = "weirkeeper", version, max_term_width = 100)]
+pub struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The GitOps repository
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".",
+        env = "WEIRKEEPER_REPO"
+    )]
+    pub repo: PathBuf,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Act as if it were this time
+    #[arg(long, global = true, value_name = "RFC3339")]
+    pub now: Option<Timestamp>,
+    /// Print more about what happens, to standard error; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs; one object with a version.
+    Json,
+    /// Annotations of a GitHub workflow; only `validate`.
+    Github,
+}
+
+/// The commands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Take one step for every Canary: decide, commit, push
+    Step(Step),
+    /// Show what the next step would do, and the schedule ahead; writes nothing
+    Plan(Plan),
+    /// Show every problem of the documents in files or folders
+    Validate(Validate),
+    /// Print the route and the Services generated for a Canary
+    Render(Render),
+    /// Set weights of backends in a route, every other byte untouched
+    SetWeights(SetWeights),
+    /// Show the rollouts of the repository
+    Status(Select),
+    /// Run a release and a rollback in a temporary repository
+    Demo(Demo),
+}
+
+/// Which Canaries.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Select {
+    /// Only this Canary, as NAMESPACE/NAME; may be repeated
+    #[arg(
+        long,
+        value_name = "NS/NAME",
+        env = "WEIRKEEPER_ONLY",
+        value_delimiter = ','
+    )]
+    pub only: Vec<String>,
+}
+
+/// Where metrics come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Metrics {
+    /// Address of Prometheus for what names none; FROM=TO replaces an address
+    /// that documents name, such as one inside the cluster; may be repeated
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WEIRKEEPER_PROMETHEUS",
+        value_delimiter = ','
+    )]
+    pub prometheus: Vec<String>,
+    /// Certificates to trust for Prometheus, PEM
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CA")]
+    pub prometheus_ca: Option<PathBuf>,
+    /// Client certificate for Prometheus, PEM
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CERT")]
+    pub prometheus_cert: Option<PathBuf>,
+    /// Key of the client certificate, PEM
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_KEY")]
+    pub prometheus_key: Option<PathBuf>,
+    /// Limit of one query
+    #[arg(long, value_name = "DUR", default_value = "10s")]
+    pub prometheus_timeout: String,
+    /// Folder with Secrets, as NAME/KEY
+    #[arg(long, value_name = "DIR", env = "WEIRKEEPER_SECRETS_DIR")]
+    pub secrets_dir: Option<PathBuf>,
+}
+
+/// `step`.
+#[derive(Debug, Clone, Args)]
+pub struct Step {
+    /// Which Canaries.
+    #[command(flatten)]
+    pub select: Select,
+    /// Where metrics come from.
+    #[command(flatten)]
+    pub metrics: Metrics,
+    /// The branch to read and to push; default the one checked out
+    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
+    pub branch: Option<String>,
+    /// Decide and print, commit nothing
+    #[arg(long, env = "WEIRKEEPER_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub dry_run: bool,
+    /// Commit to the local branch only
+    #[arg(long, env = "WEIRKEEPER_NO_PUSH", value_parser = FalseyValueParser::new())]
+    pub no_push: bool,
+    /// Author of the commits
+    #[arg(
+        long,
+        value_name = "NAME <EMAIL>",
+        env = "WEIRKEEPER_AUTHOR",
+        default_value = crate::settings::AUTHOR
+    )]
+    pub author: String,
+    /// Limit of the whole run
+    #[arg(long, value_name = "DUR", default_value = "10m")]
+    pub deadline: String,
+}
+
+/// `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    /// Which Canaries.
+    #[command(flatten)]
+    pub select: Select,
+    /// Where metrics come from.
+    #[command(flatten)]
+    pub metrics: Metrics,
+    /// Limit of the whole run
+    #[arg(long, value_name = "DUR", default_value = "10m")]
+    pub deadline: String,
+}
+
+/// `validate`.
+#[derive(Debug, Clone, Args)]
+pub struct Validate {
+    /// Files or folders; default the whole repository
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}
+
+/// `render`.
+#[derive(Debug, Clone, Args)]
+pub struct Render {
+    /// The Canary, as NAMESPACE/NAME
+    #[arg(value_name = "CANARY")]
+    pub canary: String,
+    /// Weight of the primary; default what the canary leaves of 100
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..=100))]
+    pub primary: Option<i64>,
+    /// Weight of the canary; default what the primary leaves of 100, else 0
+    #[arg(long = "canary", value_name = "N", value_parser = clap::value_parser!(i64).range(0..=100))]
+    pub canary_weight: Option<i64>,
+}
+
+/// `set-weights`.
+#[derive(Debug, Clone, Args)]
+pub struct SetWeights {
+    /// The manifest; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Backend and weight, 0 to 1000000; rules that hold all of them are edited
+    #[arg(value_name = "NAME=WEIGHT", required = true)]
+    pub weights: Vec<String>,
+    /// Write the file instead of printing it
+    #[arg(short, long)]
+    pub in_place: bool,
+}
+
+/// `demo`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Demo {
+    /// Where the repository is made; default a new temporary folder
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,466 @@
+//! The index of a repository: which objects are where.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
+
+use super::files::Files;
+use super::manifest::{Manifest, ParsedFile};
+use crate::diagnostic::Diagnostic;
+use crate::error::{Error, Result};
+
+/// What every document Weirkeeper reads for itself contains.
+const GROUP: &str = "flagger.app/";
+
+/// File names of a kustomization, in the order in which Kustomize looks.
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// A folder with more files than this is searched by name first.
+const FEW_FILES: usize = 64;
+
+/// The objects of a commit or a work tree. Only files that can matter are
+/// parsed: those that contain `flagger.app/`, and those near a Canary that
+/// contain the name of its target or its apex.
+#[derive(Debug)]
+pub struct Inventory {
+    files: Files,
+    canaries: Vec<Manifest>,
+    templates: Vec<Manifest>,
+    alert_providers: Vec<Manifest>,
+    broken: Vec<Error>,
+    /// Target and apex names of all Canaries.
+    names: BTreeSet<String>,
+    parsed: RefCell<BTreeMap<String, Parsed>>,
+    mentions: OnceCell<Vec<String>>,
+}
+
+/// A file that was looked at.
+#[derive(Debug, Clone)]
+enum Parsed {
+    File(Arc<ParsedFile>),
+    /// It holds nothing that is looked for.
+    Other,
+    Broken(Arc<Error>),
+}
+
+/// The object that is looked for.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// Its kind.
+    pub kind: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its namespace; `None` matches all.
+    pub namespace: Option<&'a str>,
+}
+
+impl Inventory {
+    /// Finds the Canaries, MetricTemplates and AlertProviders of `files`.
+    ///
+    /// # Errors
+    /// When a file cannot be read from its origin. A file that is not valid is
+    /// kept in [`Inventory::broken`].
+    pub fn load(files: Files) -> Result<Self> {
+        let group = memmem::Finder::new(GROUP);
+        let found = files.scan(|_, bytes| group.find(bytes).map(|_| bytes.to_vec()))?;
+        let found: Vec<(String, Vec<u8>)> = found
+            .into_iter()
+            .map(|(path, bytes)| (path.to_owned(), bytes))
+            .collect();
+        let mut inventory = Self {
+            files,
+            canaries: Vec::new(),
+            templates: Vec::new(),
+            alert_providers: Vec::new(),
+            broken: Vec::new(),
+            names: BTreeSet::new(),
+            parsed: RefCell::default(),
+            mentions: OnceCell::new(),
+        };
+        for (path, bytes) in found {
+            if !inventory.is_chart_template(&path) {
+                inventory.add(&path, &bytes)?;
+            }
+        }
+        Ok(inventory)
+    }
+
+    fn add(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+        let file = match ParsedFile::parse(path, bytes) {
+            Ok(file) => Arc::new(file),
+            Err(error) => {
+                self.broken.push(error);
+                return Ok(());
+            }
+        };
+        for document in file.stream.documents() {
+            if let Err(error) = document.to_value() {
+                let mut diagnostic =
+                    Diagnostic::error(error.to_string()).at(&file.source, error.span());
+                diagnostic.hint = error.hint().map(str::to_owned);
+                self.broken
+                    .push(Error::document(format!("{path} cannot be read")).at([diagnostic]));
+            }
+        }
+        for mut manifest in file.manifests() {
+            if !manifest.api_version().starts_with(GROUP) {
+                continue;
+            }
+            self.complete(&mut manifest)?;
+            match manifest.kind.as_str() {
+                "Canary" => {
+                    self.names.extend(names(&manifest));
+                    self.canaries.push(manifest);
+                }
+                "MetricTemplate" => self.templates.push(manifest),
+                "AlertProvider" => self.alert_providers.push(manifest),
+                _ => {}
+            }
+        }
+        self.parsed
+            .borrow_mut()
+            .insert(path.to_owned(), Parsed::File(file));
+        Ok(())
+    }
+
+    /// The Canaries, by path.
+    #[must_use]
+    pub fn canaries(&self) -> &[Manifest] {
+        &self.canaries
+    }
+
+    /// The MetricTemplates, by path.
+    #[must_use]
+    pub fn templates(&self) -> &[Manifest] {
+        &self.templates
+    }
+
+    /// The AlertProviders, by path.
+    #[must_use]
+    pub fn alert_providers(&self) -> &[Manifest] {
+        &self.alert_providers
+    }
+
+    /// Files that name Weirkeeper's group and cannot be read.
+    #[must_use]
+    pub fn broken(&self) -> &[Error] {
+        &self.broken
+    }
+
+    /// The files themselves.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// The folders to look in for what belongs to the object at `path`, nearest
+    /// first: `only` if given, else its own folder and all parents.
+    #[must_use]
+    pub fn levels(path: &str, only: Option<&str>) -> Vec<String> {
+        if let Some(only) = only {
+            let folder = only.trim_start_matches("./").trim_matches('/');
+            return vec![if folder == "." { "" } else { folder }.to_owned()];
+        }
+        let mut folder = path;
+        let mut levels = Vec::new();
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            levels.push(parent.to_owned());
+            folder = parent;
+        }
+        levels.push(String::new());
+        levels
+    }
+
+    /// The object in the nearest of `levels` (each folder and below) that
+    /// `fits`; `None` when there is none.
+    ///
+    /// # Errors
+    /// When there are two in the same level; both are named. When there is
+    /// none, but a file that mentions it cannot be read.
+    pub fn nearest(
+        &self,
+        levels: &[String],
+        wanted: &Wanted<'_>,
+        fits: impl Fn(&Manifest) -> bool,
+    ) -> Result<Option<Manifest>> {
+        let mut unreadable = Vec::new();
+        let mut seen: Option<&str> = None;
+        for level in levels {
+            let mut found = Vec::new();
+            for path in self.below(level)? {
+                if seen.is_some_and(|seen| is_below(&path, seen)) {
+                    continue;
+                }
+                match self.parse(&path, wanted.name)? {
+                    Parsed::File(file) => {
+                        for mut manifest in file.manifests() {
+                            self.complete(&mut manifest)?;
+                            if wanted.is(&manifest) && fits(&manifest) {
+                                found.push(manifest);
+                            }
+                        }
+                    }
+                    Parsed::Other => {}
+                    Parsed::Broken(error) => unreadable.extend(error.diagnostics().to_vec()),
+                }
+            }
+            match found.len() {
+                0 => seen = Some(level),
+                1 => return Ok(found.pop()),
+                _ => return Err(wanted.ambiguous(&found)),
+            }
+        }
+        match unreadable.is_empty() {
+            true => Ok(None),
+            false => Err(wanted.missing().at(unreadable)),
+        }
+    }
+
+    /// The nearest kustomization above `path` that names it among its
+    /// resources, and the entry's folder.
+    ///
+    /// # Errors
+    /// When a kustomization cannot be read.
+    pub fn kustomization_of(&self, path: &str) -> Result<Option<Manifest>> {
+        for folder in Self::levels(path, None) {
+            let Some(manifest) = self.kustomization_in(&folder)? else {
+                continue;
+            };
+            let listed = manifest
+                .value
+                .get("resources")
+                .and_then(serde_yaml::Value::as_sequence)
+                .into_iter()
+                .flatten()
+                .filter_map(serde_yaml::Value::as_str)
+                .any(|entry| join(&folder, entry).as_deref() == Some(path));
+            if listed {
+                return Ok(Some(manifest));
+            }
+        }
+        Ok(None)
+    }
+
+    fn kustomization_in(&self, folder: &str) -> Result<Option<Manifest>> {
+        for name in KUSTOMIZATIONS {
+            let path = match folder {
+                "" => name.to_owned(),
+                folder => format!("{folder}/{name}"),
+            };
+            if !self.files.contains(&path) {
+                continue;
+            }
+            let file = match self.parse(&path, "")? {
+                Parsed::File(file) => file,
+                Parsed::Other => continue,
+                Parsed::Broken(error) => {
+                    return Err(Error::document(error.message()).at(error.diagnostics().to_vec()));
+                }
+            };
+            let value = file
+                .stream
+                .documents()
+                .first()
+                .map(crate::yaml::Document::to_value);
+            let Some(Ok(value)) = value else {
+                continue;
+            };
+            return Ok(Some(Manifest {
+                file,
+                document: 0,
+                kind: "Kustomization".to_owned(),
+                name: String::new(),
+                namespace: value
+                    .get("namespace")
+                    .and_then(serde_yaml::Value::as_str)
+                    .map(str::to_owned),
+                value,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Fills in the namespace from the nearest kustomization that sets one.
+    fn complete(&self, manifest: &mut Manifest) -> Result<()> {
+        if manifest.namespace.is_some() {
+            return Ok(());
+        }
+        let path = manifest.path().to_owned();
+        for folder in Self::levels(&path, None) {
+            if let Some(kustomization) = self.kustomization_in(&folder)?
+                && kustomization.namespace.is_some()
+            {
+                manifest.namespace = kustomization.namespace;
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Paths in `folder` and below that may hold an object of a Canary.
+    fn below(&self, folder: &str) -> Result<Vec<String>> {
+        let paths: Vec<String> = self
+            .files
+            .below(folder)
+            .take(FEW_FILES + 1)
+            .map(str::to_owned)
+            .collect();
+        if paths.len() <= FEW_FILES {
+            return Ok(paths);
+        }
+        let mentions = match self.mentions.get() {
+            Some(mentions) => mentions,
+            None => {
+                let found = self.search()?;
+                self.mentions.get_or_init(|| found)
+            }
+        };
+        let here = mentions.iter().filter(|path| is_below(path, folder));
+        Ok(here.cloned().collect())
+    }
+
+    /// Every file that contains the name of a target or an apex.
+    fn search(&self) -> Result<Vec<String>> {
+        let names = AhoCorasick::new(&self.names)
+            .map_err(|error| Error::internal("cannot search for names").because(error))?;
+        let found = self
+            .files
+            .scan(|_, bytes| names.is_match(bytes).then_some(()))?;
+        Ok(found
+            .into_iter()
+            .map(|(path, ())| path.to_owned())
+            .collect())
+    }
+
+    /// Parses a file that contains `word`, once.
+    fn parse(&self, path: &str, word: &str) -> Result<Parsed> {
+        if let Some(known) = self.parsed.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        if !is_document(path) || self.is_chart_template(path) {
+            return Ok(Parsed::Other);
+        }
+        let Some(bytes) = self.files.read(path)? else {
+            return Ok(Parsed::Other);
+        };
+        if memmem::find(&bytes, word.as_bytes()).is_none() {
+            return Ok(Parsed::Other);
+        }
+        let parsed = match ParsedFile::parse(path, &bytes) {
+            Ok(file) => Parsed::File(Arc::new(file)),
+            Err(error) => Parsed::Broken(Arc::new(error)),
+        };
+        self.parsed
+            .borrow_mut()
+            .insert(path.to_owned(), parsed.clone());
+        Ok(parsed)
+    }
+
+    /// A template of a Helm chart looks like a manifest and is none.
+    fn is_chart_template(&self, path: &str) -> bool {
+        let mut rest = path;
+        while let Some(at) = rest.rfind("/templates/") {
+            if self.files.contains(&format!("{}/Chart.yaml", &rest[..at])) {
+                return true;
+            }
+            rest = &rest[..at];
+        }
+        path.starts_with("templates/") && self.files.contains("Chart.yaml")
+    }
+}
+
+impl Wanted<'_> {
+    fn is(&self, manifest: &Manifest) -> bool {
+        let namespaces = (self.namespace, manifest.namespace.as_deref());
+        let same = match namespaces {
+            (Some(wanted), Some(found)) => wanted == found,
+            (None, _) | (_, None) => true,
+        };
+        same && manifest.kind == self.kind && manifest.name == self.name
+    }
+
+    /// `Deployment podinfo`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        format!("{} {}", self.kind, self.name)
+    }
+
+    /// The error that there is none.
+    #[must_use]
+    pub fn missing(&self) -> Error {
+        let namespace = self
+            .namespace
+            .map(|namespace| format!(" of namespace {namespace}"))
+            .unwrap_or_default();
+        Error::document(format!(
+            "there is no {}{namespace} in the repository",
+            self.shown()
+        ))
+    }
+
+    fn ambiguous(&self, found: &[Manifest]) -> Error {
+        let places = found
+            .iter()
+            .map(|manifest| manifest.error_at("metadata.name", format!("one {}", self.shown())));
+        Error::document(format!(
+            "there are {} of {} at the same distance from the Canary",
+            found.len(),
+            self.shown()
+        ))
+        .at(places)
+        .hint("name the folder of the right one in spec.gitops.path, or skip the other in .weirkeeperignore")
+    }
+}
+
+/// Names by which the objects of a Canary can be found.
+fn names(canary: &Manifest) -> impl Iterator<Item = String> {
+    let spec = canary.value.get("spec");
+    let text = |path: [&str; 2]| {
+        let value = spec?.get(path[0])?.get(path[1])?;
+        value.as_str().map(str::to_owned)
+    };
+    let route = spec
+        .and_then(|spec| spec.get("gitops")?.get("route")?.get("name")?.as_str())
+        .map(str::to_owned);
+    [
+        text(["targetRef", "name"]),
+        text(["service", "name"]),
+        route,
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|name| !name.is_empty())
+}
+
+/// May the file hold manifests?
+fn is_document(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    KUSTOMIZATIONS.contains(&name) || matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+pub(super) fn is_below(path: &str, folder: &str) -> bool {
+    folder.is_empty()
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// `entry` of a kustomization in `folder` as a path from the top; `None` when
+/// it leaves the repository.
+fn join(folder: &str, entry: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in entry.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}

@@ -1,0 +1,416 @@
+//! A Canary together with everything in the repository that belongs to it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_yaml::Value;
+
+use super::inventory::{Inventory, Wanted};
+use super::manifest::Manifest;
+use crate::api::{
+    Canary, FieldPath, MetricProvider, MetricTemplate, Problem, RouteRef, read, unsupported,
+    unsupported_in_generated_route, validate_status,
+};
+use crate::diagnostic::Diagnostic;
+use crate::error::{Error, Kind, Result};
+
+/// A Canary, and the manifests it acts on.
+#[derive(Debug)]
+pub struct Rollout {
+    /// The Canary; its namespace is filled in.
+    pub canary: Canary,
+    /// Where the Canary stands.
+    pub manifest: Manifest,
+    /// The workload under release.
+    pub target: Manifest,
+    /// The workload that serves stable traffic, once it is created.
+    pub primary: Option<Manifest>,
+    /// The public Service.
+    pub apex_service: Option<Manifest>,
+    /// The primary's Service.
+    pub primary_service: Option<Manifest>,
+    /// The target's Service.
+    pub canary_service: Option<Manifest>,
+    /// The route; `None` when it has to be generated.
+    pub route: Option<Manifest>,
+    /// The kustomization that lists the target.
+    pub kustomization: Option<Manifest>,
+    /// The MetricTemplate of each metric that has one, by position.
+    pub templates: BTreeMap<usize, MetricTemplate>,
+    /// What does not stop the rollout.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A Canary that reads and is valid, with its warnings.
+#[derive(Debug)]
+pub struct Checked {
+    /// The Canary; its namespace is filled in.
+    pub canary: Canary,
+    /// What does not stop it.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a Canary and checks it by itself, without the rest of the repository.
+///
+/// # Errors
+/// [`Kind::Document`] with every problem when it is not valid.
+pub fn check(manifest: &Manifest, now: Timestamp) -> Result<Checked> {
+    let (canary, mut problems) = read::<Canary>(manifest.value.clone());
+    if let Some(status) = canary.as_ref().and_then(|canary| canary.status.as_ref()) {
+        problems.extend(validate_status(status, now));
+    }
+    let (errors, warnings) = split(manifest, problems);
+    match canary {
+        Some(mut canary) if errors.is_empty() => {
+            canary.metadata.namespace.clone_from(&manifest.namespace);
+            Ok(Checked { canary, warnings })
+        }
+        _ => Err(invalid(manifest, errors)),
+    }
+}
+
+/// Finds what belongs to a Canary.
+///
+/// # Errors
+/// [`Kind::Document`] with every problem: the Canary is not valid or asks for
+/// what this version cannot do, something it needs is not there, or is there twice.
+pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Result<Rollout> {
+    let Checked {
+        canary,
+        mut warnings,
+    } = check(manifest, now)?;
+    let (mut errors, more) = split(manifest, unsupported(&canary));
+    warnings.extend(more);
+    let search = Search::new(inventory, manifest, &canary);
+    let note = |error: Error, path: &str, errors: &mut Vec<Diagnostic>| -> Result<()> {
+        if error.kind() != Kind::Document {
+            return Err(error);
+        }
+        let mut diagnostic = manifest.error_at(path, error.chain());
+        diagnostic.hint = error.hints().first().cloned();
+        errors.push(diagnostic);
+        errors.extend(error.diagnostics().to_vec());
+        Ok(())
+    };
+    let found =
+        |result: Result<Option<Manifest>>, path: &str, errors: &mut Vec<Diagnostic>| match result {
+            Ok(manifest) => Ok(manifest),
+            Err(error) => note(error, path, errors).map(|()| None),
+        };
+
+    let spec = &canary.spec;
+    let target = found(search.target(), "spec.targetRef.name", &mut errors)?;
+    let primary = found(
+        search.workload(&spec.primary_name()),
+        "spec.targetRef.name",
+        &mut errors,
+    )?;
+    let service = |name: &str, errors: &mut Vec<Diagnostic>| {
+        found(search.object("Service", name), "spec.service", errors)
+    };
+    let apex_service = service(spec.apex(), &mut errors)?;
+    let primary_service = service(&spec.primary_service(), &mut errors)?;
+    let canary_service = service(&spec.canary_service(), &mut errors)?;
+    let route = found(search.route(), "spec.service", &mut errors)?;
+    let (templates, problems) = search.templates()?;
+    let (template_errors, template_warnings) = split(manifest, problems);
+    errors.extend(template_errors);
+    warnings.extend(template_warnings);
+    if route.is_none() {
+        let (more, _) = split(manifest, without_route(&canary));
+        errors.extend(more);
+    }
+    let mut kustomization = None;
+    if let Some(target) = &target {
+        kustomization = found(
+            inventory.kustomization_of(target.path()),
+            "spec.targetRef.name",
+            &mut errors,
+        )?;
+        errors.extend(image_override(target, kustomization.as_ref()));
+    }
+    match target {
+        Some(target) if errors.is_empty() => Ok(Rollout {
+            manifest: manifest.clone(),
+            canary,
+            target,
+            primary,
+            apex_service,
+            primary_service,
+            canary_service,
+            route,
+            kustomization,
+            templates,
+            warnings,
+        }),
+        _ => Err(invalid(manifest, errors)),
+    }
+}
+
+/// Looks for the objects of one Canary.
+struct Search<'a> {
+    inventory: &'a Inventory,
+    canary: &'a Canary,
+    levels: Vec<String>,
+    path: &'a str,
+}
+
+impl<'a> Search<'a> {
+    fn new(inventory: &'a Inventory, manifest: &'a Manifest, canary: &'a Canary) -> Self {
+        let only = canary
+            .spec
+            .gitops
+            .as_ref()
+            .and_then(|gitops| gitops.path.as_deref());
+        Self {
+            inventory,
+            canary,
+            levels: Inventory::levels(manifest.path(), only),
+            path: manifest.path(),
+        }
+    }
+
+    fn wanted(&self, kind: &'a str, name: &'a str) -> Wanted<'a> {
+        Wanted {
+            kind,
+            name,
+            namespace: self.canary.metadata.namespace.as_deref(),
+        }
+    }
+
+    fn object(&self, kind: &str, name: &str) -> Result<Option<Manifest>> {
+        let wanted = Wanted {
+            kind,
+            name,
+            namespace: self.canary.metadata.namespace.as_deref(),
+        };
+        self.inventory.nearest(&self.levels, &wanted, |_| true)
+    }
+
+    /// A workload in full: a patch of one has no selector.
+    fn workload(&self, name: &str) -> Result<Option<Manifest>> {
+        let wanted = Wanted {
+            kind: &self.canary.spec.target_ref.kind,
+            name,
+            namespace: self.canary.metadata.namespace.as_deref(),
+        };
+        self.inventory.nearest(&self.levels, &wanted, |manifest| {
+            let spec = manifest.value.get("spec");
+            spec.is_some_and(|spec| spec.get("selector").is_some())
+        })
+    }
+
+    fn target(&self) -> Result<Option<Manifest>> {
+        let target = &self.canary.spec.target_ref;
+        match self.workload(&target.name)? {
+            Some(manifest) => Ok(Some(manifest)),
+            None => Err(self.wanted(&target.kind, &target.name).missing().hint(
+                "commit its manifest beside the Canary, or name its folder in spec.gitops.path",
+            )),
+        }
+    }
+
+    fn route(&self) -> Result<Option<Manifest>> {
+        let gitops = self.canary.spec.gitops();
+        let asked = gitops.route.clone().unwrap_or_default();
+        let name = asked.name.as_deref().unwrap_or(self.canary.spec.apex());
+        let kind = asked.kind.as_deref().unwrap_or(RouteRef::KIND);
+        let found = self.object(kind, name)?;
+        match (&found, asked.name.is_some() || asked.kind.is_some()) {
+            (None, true) => Err(self.wanted(kind, name).missing().hint(
+                "a route named in spec.gitops.route has to exist; remove the field to have one generated",
+            )),
+            _ => Ok(found),
+        }
+    }
+
+    /// The template of each metric, and what is wrong with them.
+    fn templates(&self) -> Result<(BTreeMap<usize, MetricTemplate>, Vec<Problem>)> {
+        let mut templates = BTreeMap::new();
+        let mut problems = Vec::new();
+        let metrics = self
+            .canary
+            .spec
+            .analysis
+            .as_ref()
+            .map(crate::api::Analysis::metrics);
+        for (index, metric) in metrics.unwrap_or_default().iter().enumerate() {
+            let Some(reference) = &metric.template_ref else {
+                continue;
+            };
+            let path = FieldPath::root()
+                .key("spec")
+                .key("analysis")
+                .key("metrics")
+                .index(index)
+                .key("templateRef");
+            let namespace = reference.namespace.as_deref().or(self
+                .canary
+                .metadata
+                .namespace
+                .as_deref());
+            match self.template(&reference.name, namespace) {
+                Ok(template) => {
+                    templates.insert(index, template);
+                }
+                Err(error) if error.kind() == Kind::Document => {
+                    let mut problem = Problem::error(path.key("name"), error.chain());
+                    problem.hint = error.hints().first().cloned();
+                    problems.push(problem);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((templates, problems))
+    }
+
+    fn template(&self, name: &str, namespace: Option<&str>) -> Result<MetricTemplate> {
+        let fits = |manifest: &&Manifest| {
+            let same = match (namespace, manifest.namespace.as_deref()) {
+                (Some(wanted), Some(found)) => wanted == found,
+                (None, _) | (_, None) => true,
+            };
+            same && manifest.name == name
+        };
+        let all: Vec<&Manifest> = self.inventory.templates().iter().filter(fits).collect();
+        let near = Inventory::levels(self.path, None)
+            .into_iter()
+            .find_map(|level| {
+                let here: Vec<&Manifest> = all
+                    .iter()
+                    .copied()
+                    .filter(|manifest| super::inventory::is_below(manifest.path(), &level))
+                    .collect();
+                (!here.is_empty()).then_some(here)
+            });
+        let shown = match namespace {
+            Some(namespace) => format!("MetricTemplate {namespace}/{name}"),
+            None => format!("MetricTemplate {name}"),
+        };
+        let manifest = match near.as_deref() {
+            None | Some([]) => {
+                return Err(
+                    Error::document(format!("there is no {shown} in the repository")).hint(
+                        "commit the MetricTemplate, or set templateRef.namespace to where it is",
+                    ),
+                );
+            }
+            Some([manifest]) => manifest,
+            Some([first, second, ..]) => {
+                return Err(Error::document(format!(
+                    "there are two of {shown}: {} and {}",
+                    first.path(),
+                    second.path()
+                ))
+                .hint("remove one of them, or skip it in .weirkeeperignore"));
+            }
+        };
+        let (template, problems) = read::<MetricTemplate>(manifest.value.clone());
+        let wrong = problems.iter().find(|problem| problem.is_error());
+        match (template, wrong) {
+            (Some(template), None) => supported(template, &shown),
+            (_, wrong) => Err(Error::document(format!("{shown} is not valid")).because(
+                wrong.map_or_else(String::new, |problem| {
+                    let place = manifest.diagnostic(problem).location().unwrap_or_default();
+                    format!("{place}: {}: {}", problem.path, problem.message)
+                }),
+            )),
+        }
+    }
+}
+
+/// Refuses providers this version does not ask.
+fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
+    let kind = &template.spec.provider.kind;
+    if kind == MetricProvider::PROMETHEUS {
+        return Ok(template);
+    }
+    Err(
+        Error::document(format!("{shown} asks {kind}, which this version cannot do"))
+            .hint("use a template whose spec.provider.type is prometheus"),
+    )
+}
+
+/// What a Canary without a route in the repository must not ask for.
+fn without_route(canary: &Canary) -> Vec<Problem> {
+    let mut problems = unsupported_in_generated_route(canary);
+    let parents = canary
+        .spec
+        .service
+        .as_ref()
+        .and_then(|service| service.gateway_refs.as_ref());
+    if parents.is_none_or(Vec::is_empty) {
+        let path = FieldPath::root()
+            .key("spec")
+            .key("service")
+            .key("gatewayRefs");
+        let message = format!(
+            "there is no HTTPRoute {} in the repository, and without gatewayRefs none can be generated",
+            canary.spec.apex()
+        );
+        problems.push(
+            Problem::error(path, message)
+                .at_key()
+                .hint("add gatewayRefs, or commit a route"),
+        );
+    }
+    problems
+}
+
+/// An image set by Kustomize would reach target and primary alike, and the
+/// target's template would not change with it.
+fn image_override(target: &Manifest, kustomization: Option<&Manifest>) -> Option<Diagnostic> {
+    let kustomization = kustomization?;
+    let containers = target
+        .value
+        .get("spec")?
+        .get("template")?
+        .get("spec")?
+        .get("containers")?
+        .as_sequence()?;
+    let images: Vec<&str> = containers
+        .iter()
+        .filter_map(|container| container.get("image")?.as_str())
+        .map(without_tag)
+        .collect();
+    let overrides = kustomization.value.get("images")?.as_sequence()?;
+    let (index, name) = overrides.iter().enumerate().find_map(|(index, image)| {
+        let name = image.get("name").and_then(Value::as_str)?;
+        images.contains(&name).then_some((index, name))
+    })?;
+    Some(
+        kustomization
+            .error_at(
+                &format!("images[{index}].name"),
+                format!("a new {name} would reach the primary together with the target"),
+            )
+            .hint(format!(
+                "set the image in {} and remove this entry",
+                target.path()
+            )),
+    )
+}
+
+fn without_tag(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => image,
+    }
+}
+
+/// Errors and warnings of `problems`, each with its place.
+fn split(manifest: &Manifest, problems: Vec<Problem>) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    problems
+        .iter()
+        .map(|problem| manifest.diagnostic(problem))
+        .partition(|diagnostic| diagnostic.severity == crate::diagnostic::Severity::Error)
+}
+
+fn invalid(manifest: &Manifest, errors: Vec<Diagnostic>) -> Error {
+    let name = match &manifest.namespace {
+        Some(namespace) => format!("{namespace}/{}", manifest.name),
+        None => manifest.name.clone(),
+    };
+    Error::document(format!("Canary {name} cannot be carried out")).at(errors)
+}

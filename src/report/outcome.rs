@@ -1,0 +1,194 @@
+//! What a run did, as one serialisable value. Text, JSON, summary, annotations
+//! and outputs are functions of it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::api::{Phase, Status};
+use crate::decide::{Action, Measurement, Plan};
+use crate::diagnostic::Diagnostic;
+use crate::error::{Error, Kind};
+
+/// Version of the JSON output.
+pub const VERSION: u32 = 1;
+
+/// One run of `step`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Did commits reach the remote (or, without one, the local branch)?
+    pub pushed: bool,
+    /// The commit at the tip of the branch afterwards.
+    pub head: Option<String>,
+    /// One entry for each Canary, by path of its file.
+    pub results: Vec<Outcome>,
+    /// What concerns the whole run: files that cannot be read, a push that was
+    /// refused.
+    pub errors: Vec<Error>,
+    /// Sentences that are no part of a result.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// One Canary in one run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// Namespace and name.
+    pub canary: String,
+    /// The phase afterwards.
+    pub phase: Option<Phase>,
+    /// The tick in one word.
+    pub action: Action,
+    /// The primary's weight in the route afterwards.
+    pub primary_weight: Option<i64>,
+    /// The canary's weight in the route afterwards.
+    pub canary_weight: Option<i64>,
+    /// Are requests mirrored afterwards?
+    pub mirrored: bool,
+    /// Iterations of the run.
+    pub iterations: i64,
+    /// Failed checks of the run.
+    pub failed_checks: i64,
+    /// The revision of the target.
+    pub revision: Option<String>,
+    /// The commit of the step, if there was one.
+    pub commit: Option<String>,
+    /// When the next tick is due.
+    pub next_step_at: Option<Timestamp>,
+    /// Why, the most important first.
+    pub reasons: Vec<String>,
+    /// What was measured.
+    pub metrics: Vec<Measurement>,
+    /// Why the tick could not be taken.
+    pub error: Option<Error>,
+    /// Where the Canary stands, `path:line:column`.
+    #[serde(skip)]
+    pub place: Option<String>,
+    /// Findings that did not stop it.
+    #[serde(skip)]
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Run {
+    /// A run of these results, not pushed.
+    #[must_use]
+    pub fn new(results: Vec<Outcome>, head: Option<String>) -> Self {
+        Self {
+            version: VERSION,
+            pushed: false,
+            head,
+            results,
+            errors: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Every error, those of the run first.
+    pub fn all_errors(&self) -> impl Iterator<Item = &Error> {
+        let of_results = self
+            .results
+            .iter()
+            .filter_map(|result| result.error.as_ref());
+        self.errors.iter().chain(of_results)
+    }
+
+    /// 0, or the highest exit code of the errors.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        self.all_errors()
+            .map(|error| error.kind().exit_code())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Commits made, in order.
+    #[must_use]
+    pub fn commits(&self) -> Vec<&str> {
+        self.results
+            .iter()
+            .filter_map(|result| result.commit.as_deref())
+            .collect()
+    }
+
+    /// Is a rollout under way?
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.results.iter().any(Outcome::is_active)
+    }
+
+    /// When the first of the next ticks is due.
+    #[must_use]
+    pub fn next_step_at(&self) -> Option<Timestamp> {
+        self.results
+            .iter()
+            .filter_map(|result| result.next_step_at)
+            .min()
+    }
+}
+
+impl Outcome {
+    /// The outcome of a tick that was decided.
+    #[must_use]
+    pub fn decided(canary: String, revision: &str, before: Option<&Status>, plan: &Plan) -> Self {
+        let status = plan.status.as_ref().or(before);
+        Self {
+            canary,
+            phase: plan.phase,
+            action: plan.action,
+            primary_weight: plan.traffic.map(|traffic| traffic.primary),
+            canary_weight: plan.traffic.map(|traffic| traffic.canary),
+            mirrored: plan.traffic.is_some_and(|traffic| traffic.mirrored),
+            iterations: status.map_or(0, |status| status.iterations),
+            failed_checks: status.map_or(0, |status| status.failed_checks),
+            revision: Some(revision.to_owned()),
+            commit: None,
+            next_step_at: plan.next_step_at,
+            reasons: plan.reasons.clone(),
+            metrics: plan.measurements.clone(),
+            error: None,
+            place: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The outcome of a tick that could not be taken.
+    #[must_use]
+    pub fn failed(canary: String, before: Option<&Status>, error: Error) -> Self {
+        let routed = before.and_then(|status| status.routed);
+        Self {
+            canary,
+            phase: before.and_then(|status| status.phase),
+            action: Action::Failed,
+            primary_weight: routed.map(|traffic| traffic.primary),
+            canary_weight: routed.map(|traffic| traffic.canary),
+            mirrored: routed.is_some_and(|traffic| traffic.mirrored),
+            iterations: before.map_or(0, |status| status.iterations),
+            failed_checks: before.map_or(0, |status| status.failed_checks),
+            revision: None,
+            commit: None,
+            next_step_at: None,
+            reasons: vec![error.chain()],
+            metrics: Vec::new(),
+            error: Some(error),
+            place: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Is its rollout under way?
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.phase.is_some_and(Phase::is_active)
+    }
+
+    /// Was it lost to another runner?
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.error
+            .as_ref()
+            .is_some_and(|error| error.kind() == Kind::Conflict)
+    }
+}

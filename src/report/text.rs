@@ -1,0 +1,103 @@
+//! Results for people.
+
+use std::fmt::Write as _;
+
+use super::{Outcome, Run};
+use crate::decide::Verdict;
+use crate::error::Error;
+
+/// A run as text: a block for each Canary, then what concerns all.
+#[must_use]
+pub fn run(run: &Run) -> String {
+    let mut text = String::new();
+    for result in &run.results {
+        text.push_str(&outcome(result));
+    }
+    for note in &run.notes {
+        text.push_str(note);
+        text.push('\n');
+    }
+    text
+}
+
+/// One Canary as text.
+#[must_use]
+pub fn outcome(outcome: &Outcome) -> String {
+    let mut text = outcome.canary.clone();
+    if let Some(phase) = outcome.phase {
+        text.push_str(&format!("  {phase}"));
+    }
+    if let (Some(primary), Some(canary)) = (outcome.primary_weight, outcome.canary_weight) {
+        text.push_str(&format!("  {primary}/{canary}"));
+    }
+    if outcome.mirrored {
+        text.push_str(" mirrored");
+    }
+    text.push_str(&format!("  {}\n", action(outcome)));
+    for reason in &outcome.reasons {
+        line(&mut text, reason);
+    }
+    for metric in &outcome.metrics {
+        let mark = match metric.verdict {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "FAIL",
+            Verdict::NoData => "NO DATA",
+            Verdict::Error => "ERROR",
+        };
+        line(&mut text, &format!("{mark}: {}", metric.summary()));
+        for warning in &metric.warnings {
+            line(&mut text, &format!("{}: {warning}", metric.name));
+        }
+    }
+    if let Some(commit) = &outcome.commit {
+        line(&mut text, &format!("commit {}", short(commit)));
+    }
+    if let Some(next) = outcome.next_step_at {
+        line(&mut text, &format!("next step not before {next}"));
+    }
+    text
+}
+
+/// The tick in words.
+fn action(outcome: &Outcome) -> String {
+    let word = serde_json::to_value(outcome.action).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
+}
+
+fn line(text: &mut String, line: &str) {
+    for part in line.lines() {
+        // Writing to a String cannot fail.
+        let _written = writeln!(text, "  {part}");
+    }
+}
+
+/// The first digits of a commit.
+#[must_use]
+pub fn short(commit: &str) -> &str {
+    commit.get(..8).unwrap_or(commit)
+}
+
+/// An error as text: the sentence, its causes, the places, what to do.
+#[must_use]
+pub fn error(error: &Error, colour: bool) -> String {
+    let mut text = format!("error: {}\n", error.message());
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        for (index, line) in source.to_string().lines().enumerate() {
+            let lead = if index == 0 {
+                "  because: "
+            } else {
+                "           "
+            };
+            text.push_str(&format!("{lead}{line}\n"));
+        }
+        cause = source.source();
+    }
+    if !error.diagnostics().is_empty() {
+        text.push_str(&super::diagnostics::text(error.diagnostics(), colour));
+    }
+    for hint in error.hints() {
+        text.push_str(&format!("hint: {hint}\n"));
+    }
+    text
+}

@@ -1,0 +1,385 @@
+//! What the command line and the environment mean, checked once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::api::parse_duration;
+use crate::cli::{self, Format, environment};
+use crate::error::{Error, Result};
+
+/// Author of commits unless another one is given.
+pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
+
+/// The environment as it was when the program started.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// Takes the variables; those without a value count as not set, as a
+    /// workflow sets inputs that nobody gave.
+    pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(
+            variables
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .collect(),
+        )
+    }
+
+    /// The value of a variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.get(name).map(SecretString::from)
+    }
+}
+
+/// What applies to every command.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The repository, or a folder in it.
+    pub repo: PathBuf,
+    /// How results are printed.
+    pub format: Format,
+    /// The time, in whole seconds.
+    pub now: Timestamp,
+    /// The workflow the program runs in.
+    pub github: Option<GithubRunner>,
+    /// Token for fetch and push.
+    pub token: Option<SecretString>,
+    /// The variables that `git` may see.
+    pub environment: Environment,
+}
+
+/// Where a GitHub runner wants results.
+#[derive(Debug, Clone, Default)]
+pub struct GithubRunner {
+    /// File for outputs.
+    pub output: Option<PathBuf>,
+    /// File for the job summary.
+    pub summary: Option<PathBuf>,
+}
+
+/// How metrics are asked.
+#[derive(Debug, Clone)]
+pub struct MetricsSettings {
+    /// Address for what names none.
+    pub default: Option<Url>,
+    /// Replacements of addresses that documents name.
+    pub replaced: BTreeMap<String, Url>,
+    /// Credentials for the addresses above, never for others.
+    pub credentials: Credentials,
+    /// Limit of one query.
+    pub timeout: Duration,
+    /// Secrets that documents refer to.
+    pub secrets: Secrets,
+}
+
+/// Credentials and trust for Prometheus.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// Bearer token.
+    pub token: Option<SecretString>,
+    /// User name and password.
+    pub basic: Option<(String, SecretString)>,
+    /// Headers, such as a tenant.
+    pub headers: Vec<(String, SecretString)>,
+    /// Certificates to trust, PEM.
+    pub ca: Option<String>,
+    /// Client certificate and key, PEM.
+    pub identity: Option<(String, SecretString)>,
+}
+
+/// Secrets by name and key, from a folder or the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets {
+    dir: Option<PathBuf>,
+    environment: Environment,
+}
+
+impl Settings {
+    /// Resolves the options of every command. `clock` is the time when none is
+    /// given.
+    #[must_use]
+    pub fn new(global: &cli::Global, environment: Environment, clock: Timestamp) -> Self {
+        let now = global.now.unwrap_or(clock);
+        let on_github = environment.get(environment::GITHUB_ACTIONS) == Some("true");
+        let path = |name| environment.get(name).map(PathBuf::from);
+        Self {
+            repo: match global.repo.as_os_str().is_empty() {
+                true => PathBuf::from("."),
+                false => global.repo.clone(),
+            },
+            format: global.format,
+            now: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            github: on_github.then(|| GithubRunner {
+                output: path(environment::GITHUB_OUTPUT),
+                summary: path(environment::GITHUB_STEP_SUMMARY),
+            }),
+            token: environment.secret(environment::TOKEN),
+            environment,
+        }
+    }
+}
+
+impl MetricsSettings {
+    /// Resolves where metrics come from.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) for an address that is none,
+    /// two default addresses, a file that cannot be read, half of a pair.
+    pub fn new(options: &cli::Metrics, environment: &Environment) -> Result<Self> {
+        let mut default = None;
+        let mut replaced = BTreeMap::new();
+        for given in options.prometheus.iter().map(|given| given.trim()) {
+            if given.is_empty() {
+                continue;
+            }
+            // A query string may hold a `=`; the second address tells them apart.
+            let pair = given
+                .split_once("=http")
+                .map(|(from, to)| (from, format!("http{to}")));
+            match pair {
+                Some((from, to)) => {
+                    let from = address("--prometheus", from)?;
+                    replaced.insert(from.to_string(), address("--prometheus", &to)?);
+                }
+                None => {
+                    if default.replace(address("--prometheus", given)?).is_some() {
+                        return Err(Error::usage("--prometheus gives two default addresses")
+                            .hint("write FROM=TO to replace an address that documents name"));
+                    }
+                }
+            }
+        }
+        Ok(Self {
+            default,
+            replaced,
+            credentials: Credentials::new(options, environment)?,
+            timeout: duration("--prometheus-timeout", &options.prometheus_timeout)?,
+            secrets: Secrets {
+                dir: options
+                    .secrets_dir
+                    .clone()
+                    .filter(|dir| !dir.as_os_str().is_empty()),
+                environment: environment.clone(),
+            },
+        })
+    }
+}
+
+impl Credentials {
+    fn new(options: &cli::Metrics, environment: &Environment) -> Result<Self> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) if !path.as_os_str().is_empty() => fs_err::read_to_string(path)
+                .map(Some)
+                .map_err(|error| Error::usage("cannot read a certificate").because(error)),
+            Some(_) | None => Ok(None),
+        };
+        let username = environment.get(environment::PROMETHEUS_USERNAME);
+        let password = environment.secret(environment::PROMETHEUS_PASSWORD);
+        let basic = match (username, password) {
+            (Some(username), password) => Some((username.to_owned(), password.unwrap_or_default())),
+            (None, Some(_)) => {
+                return Err(Error::usage(format!(
+                    "{} needs {}",
+                    environment::PROMETHEUS_PASSWORD,
+                    environment::PROMETHEUS_USERNAME
+                )));
+            }
+            (None, None) => None,
+        };
+        let identity = match (
+            read(&options.prometheus_cert)?,
+            read(&options.prometheus_key)?,
+        ) {
+            (Some(certificate), Some(key)) => Some((certificate, SecretString::from(key))),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(Error::usage(
+                    "--prometheus-cert and --prometheus-key need each other",
+                ));
+            }
+        };
+        Ok(Self {
+            token: environment.secret(environment::PROMETHEUS_TOKEN),
+            basic,
+            headers: headers(
+                environment
+                    .get(environment::PROMETHEUS_HEADERS)
+                    .unwrap_or_default(),
+            )?,
+            ca: read(&options.prometheus_ca)?,
+            identity,
+        })
+    }
+}
+
+impl Secrets {
+    /// The value of `key` in the Secret `name`: the file `<dir>/<name>/<key>`,
+    /// else the variable `WEIRKEEPER_SECRET_<NAME>_<KEY>` in upper case with
+    /// `_` for every other character.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read, or the names lead elsewhere.
+    pub fn get(&self, name: &str, key: &str) -> Result<Option<SecretString>> {
+        let plain = |part: &str| !part.is_empty() && !part.contains(['/', '\\']) && part != "..";
+        if !plain(name) || !plain(key) {
+            return Err(Error::document(format!("`{name}` cannot name a Secret")));
+        }
+        if let Some(dir) = &self.dir {
+            let path = dir.join(name).join(key);
+            if path.exists() {
+                return fs_err::read_to_string(&path)
+                    .map(|text| Some(SecretString::from(text.trim_end_matches(['\n', '\r']))))
+                    .map_err(|error| Error::usage("cannot read a Secret").because(error));
+            }
+        }
+        Ok(self.environment.secret(&Self::variable(name, key)))
+    }
+
+    /// The variable that holds a key of a Secret.
+    #[must_use]
+    pub fn variable(name: &str, key: &str) -> String {
+        let upper = |text: &str| -> String {
+            text.chars()
+                .map(|c| {
+                    if c.is_ascii_alphanumeric() {
+                        c.to_ascii_uppercase()
+                    } else {
+                        '_'
+                    }
+                })
+                .collect()
+        };
+        format!("{}{}_{}", environment::SECRET, upper(name), upper(key))
+    }
+}
+
+/// Reads an absolute http(s) address.
+///
+/// # Errors
+/// [`Kind::Usage`](crate::error::Kind::Usage) when it is none.
+pub fn address(what: &str, text: &str) -> Result<Url> {
+    let url = Url::parse(text.trim())
+        .map_err(|error| Error::usage(format!("{what}: `{text}` is no address")).because(error))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(Error::usage(format!(
+            "{what}: `{text}` is not http or https"
+        ))),
+    }
+}
+
+/// Reads a limit of time.
+///
+/// # Errors
+/// [`Kind::Usage`](crate::error::Kind::Usage) when it is none, or zero.
+pub fn duration(what: &str, text: &str) -> Result<Duration> {
+    let parsed = parse_duration(text)
+        .map_err(|error| Error::usage(format!("{what} is not a duration")).because(error))?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(Error::usage(format!("{what} must be longer than nothing"))),
+    }
+}
+
+/// One `Name: value` a line.
+fn headers(text: &str) -> Result<Vec<(String, SecretString)>> {
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| match line.split_once(':') {
+            Some((name, value)) => Ok((name.trim().to_owned(), SecretString::from(value.trim()))),
+            None => Err(Error::usage(format!(
+                "{}: a line has no `:`",
+                environment::PROMETHEUS_HEADERS
+            ))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::new(
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
+    }
+
+    fn options(prometheus: &[&str]) -> cli::Metrics {
+        cli::Metrics {
+            prometheus: prometheus.iter().map(|text| (*text).to_owned()).collect(),
+            prometheus_timeout: "5s".to_owned(),
+            ..cli::Metrics::default()
+        }
+    }
+
+    #[test]
+    fn addresses_replace_and_default() {
+        let settings = MetricsSettings::new(
+            &options(&[
+                "https://prom.example.com/p?x=1",
+                "http://prometheus.istio-system:9090=https://in.example.com",
+                "",
+            ]),
+            &Environment::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            settings.default.unwrap().as_str(),
+            "https://prom.example.com/p?x=1"
+        );
+        assert_eq!(
+            settings.replaced["http://prometheus.istio-system:9090/"].as_str(),
+            "https://in.example.com/"
+        );
+    }
+
+    #[test]
+    fn wrong_settings_are_named() {
+        let none = Environment::default();
+        for (given, message) in [
+            (vec!["prometheus:9090"], "not http"),
+            (vec!["http://a", "http://b"], "two default"),
+        ] {
+            let error = MetricsSettings::new(&options(&given), &none).unwrap_err();
+            assert!(error.message().contains(message), "{}", error.message());
+            assert_eq!(error.kind(), crate::error::Kind::Usage);
+        }
+        let half = environment(&[("WEIRKEEPER_PROMETHEUS_PASSWORD", "x")]);
+        assert!(MetricsSettings::new(&options(&[]), &half).is_err());
+    }
+
+    #[test]
+    fn secrets_come_from_a_folder_or_the_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        fs_err::create_dir(dir.path().join("prom")).unwrap();
+        fs_err::write(dir.path().join("prom/token"), "from-file\n").unwrap();
+        let secrets = Secrets {
+            dir: Some(dir.path().to_owned()),
+            environment: environment(&[("WEIRKEEPER_SECRET_MY_PROM_API_KEY", "from-env")]),
+        };
+        let value = |name, key| {
+            let secret = secrets.get(name, key).unwrap()?;
+            Some(secret.expose_secret().to_owned())
+        };
+        assert_eq!(value("prom", "token").as_deref(), Some("from-file"));
+        assert_eq!(value("my-prom", "api.key").as_deref(), Some("from-env"));
+        assert_eq!(value("prom", "password"), None);
+        assert!(secrets.get("../prom", "token").is_err());
+    }
+}

@@ -1,0 +1,258 @@
+//! The parts of a tick for one Canary, and for all of them: observe and
+//! decide, edit and commit.
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::Timestamp;
+
+use crate::decide::{self, Answers, Facts, Next, Plan, Primary, Probe, Readiness, Workload};
+use crate::error::{Error, Kind, Result};
+use crate::observe::{Observer, Subject};
+use crate::render::{self, Changes};
+use crate::repo::Signature;
+use crate::repo::git::{Oid, Repository};
+use crate::repo::inventory::Inventory;
+use crate::repo::manifest::Manifest;
+use crate::repo::rollout::{self, Rollout};
+use crate::report::{Outcome, message};
+
+/// Canaries that are observed at the same time.
+const CONCURRENT: usize = 16;
+
+/// Rounds of questions after which a decision counts as going in circles.
+const ROUNDS: usize = 16;
+
+/// One Canary after deciding, before anything is written.
+#[derive(Debug)]
+pub struct Decided {
+    /// What is reported.
+    pub outcome: Outcome,
+    /// What is to be done; `None` when the tick could not be taken.
+    pub work: Option<(Rollout, Plan)>,
+}
+
+/// Observes and decides every Canary that `only` names (all, if it is empty),
+/// several at a time. Nothing is written.
+///
+/// # Errors
+/// [`Kind::Usage`] when `only` names a Canary that is not there.
+pub async fn decide_all(
+    inventory: &Inventory,
+    observer: &Observer,
+    only: &[String],
+    now: Timestamp,
+) -> Result<Vec<Decided>> {
+    let manifests = select(inventory, only)?;
+    let mut decided: Vec<Decided> = stream::iter(manifests)
+        .map(|manifest| decide_one(inventory, observer, manifest, now))
+        .buffered(CONCURRENT)
+        .collect()
+        .await;
+    refuse_shared_targets(&mut decided);
+    Ok(decided)
+}
+
+/// The Canaries that `only` names.
+///
+/// # Errors
+/// [`Kind::Usage`] for a name that none has.
+pub fn select<'a>(inventory: &'a Inventory, only: &[String]) -> Result<Vec<&'a Manifest>> {
+    let wanted: Vec<&str> = only
+        .iter()
+        .map(|name| name.trim())
+        .filter(|name| !name.is_empty())
+        .collect();
+    for name in &wanted {
+        if !inventory
+            .canaries()
+            .iter()
+            .any(|canary| id(canary) == **name)
+        {
+            let known: Vec<String> = inventory.canaries().iter().map(id).collect();
+            let error = Error::usage(format!("there is no Canary {name}"));
+            return Err(match known.is_empty() {
+                true => error,
+                false => error.hint(format!("there are: {}", known.join(", "))),
+            });
+        }
+    }
+    let chosen = |canary: &&Manifest| wanted.is_empty() || wanted.contains(&id(canary).as_str());
+    Ok(inventory.canaries().iter().filter(chosen).collect())
+}
+
+/// `namespace/name` of a Canary.
+#[must_use]
+pub fn id(manifest: &Manifest) -> String {
+    match &manifest.namespace {
+        Some(namespace) => format!("{namespace}/{}", manifest.name),
+        None => manifest.name.clone(),
+    }
+}
+
+async fn decide_one(
+    inventory: &Inventory,
+    observer: &Observer,
+    manifest: &Manifest,
+    now: Timestamp,
+) -> Decided {
+    let mut decided = match rollout::resolve(inventory, manifest, now) {
+        Ok(rollout) => decide_rollout(observer, rollout, now).await,
+        Err(error) => {
+            let checked = rollout::check(manifest, now).ok();
+            let status = checked.and_then(|checked| checked.canary.status);
+            Decided {
+                outcome: Outcome::failed(id(manifest), status.as_ref(), error),
+                work: None,
+            }
+        }
+    };
+    decided.outcome.place = manifest.error_at("metadata.name", "").location();
+    decided
+}
+
+async fn decide_rollout(observer: &Observer, rollout: Rollout, now: Timestamp) -> Decided {
+    let before = rollout.canary.status.clone();
+    let id = rollout.canary.id();
+    let warnings = rollout.warnings.clone();
+    let decided = match render::facts(&rollout) {
+        Ok(facts) => ask_and_decide(observer, &rollout, &facts, now)
+            .await
+            .map(|plan| (facts, plan)),
+        Err(error) => Err(error),
+    };
+    let mut decided = match decided {
+        Ok((facts, plan)) => Decided {
+            outcome: Outcome::decided(id, &facts.revision, before.as_ref(), &plan),
+            work: Some((rollout, plan)),
+        },
+        Err(error) => Decided {
+            outcome: Outcome::failed(id, before.as_ref(), error),
+            work: None,
+        },
+    };
+    decided.outcome.warnings = warnings;
+    decided
+}
+
+/// Asks what the decision asks for, until it is made.
+async fn ask_and_decide(
+    observer: &Observer,
+    rollout: &Rollout,
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<Plan> {
+    let subject = Subject {
+        canary: &rollout.canary,
+        templates: &rollout.templates,
+    };
+    let mut answers = Answers::new();
+    for _ in 0..ROUNDS {
+        match decide::decide(&rollout.canary, facts, &answers, now) {
+            Next::Done(plan) => return Ok(*plan),
+            Next::Ask(mut probes) => {
+                answers.extend(known(&mut probes, rollout, facts));
+                answers.extend(observer.ask(&subject, &probes, now).await?);
+            }
+        }
+    }
+    Err(Error::internal("the decision asks again and again"))
+}
+
+/// What needs no asking: a workload that is not committed is not ready.
+fn known(probes: &mut Vec<Probe>, rollout: &Rollout, facts: &Facts) -> Answers {
+    let mut answers = Answers::new();
+    probes.retain(|probe| match probe {
+        Probe::Readiness {
+            workload: Workload::Primary,
+            ..
+        } if facts.primary == Primary::Missing => {
+            let why = format!(
+                "{} is not committed yet",
+                rollout.canary.spec.primary_name()
+            );
+            let answer = decide::Answer::Readiness(Readiness::NotReady(why));
+            answers.insert(probe.clone(), answer);
+            false
+        }
+        Probe::Readiness { .. } | Probe::Metric { .. } => true,
+    });
+    answers
+}
+
+/// Two Canaries that release one target would undo each other's steps.
+fn refuse_shared_targets(decided: &mut [Decided]) {
+    let target = |decided: &Decided| {
+        let (rollout, _) = decided.work.as_ref()?;
+        let target = &rollout.target;
+        Some((target.path().to_owned(), target.document))
+    };
+    let targets: Vec<_> = decided.iter().map(target).collect();
+    let places: Vec<String> = decided
+        .iter()
+        .map(|decided| decided.outcome.place.clone().unwrap_or_default())
+        .collect();
+    for (index, target) in targets.iter().enumerate() {
+        let other = targets
+            .iter()
+            .enumerate()
+            .position(|(other, found)| other != index && target.is_some() && found == target);
+        let Some(other) = other else { continue };
+        let error = Error::document(format!(
+            "another Canary releases the same target: {}",
+            places[other]
+        ))
+        .hint("remove one of the two");
+        let Some((rollout, _)) = decided[index].work.take() else {
+            continue;
+        };
+        let outcome = &mut decided[index].outcome;
+        let place = outcome.place.clone();
+        *outcome = Outcome::failed(rollout.canary.id(), rollout.canary.status.as_ref(), error);
+        outcome.place = place;
+    }
+}
+
+/// Commits the decided steps one by one on top of `base` and returns the last
+/// commit. A step that cannot be written fails alone.
+///
+/// # Errors
+/// When a commit cannot be made at all.
+pub async fn commit_all(
+    repository: &Repository,
+    inventory: &Inventory,
+    base: Oid,
+    decided: &mut [Decided],
+    author: &Signature,
+) -> Result<Oid> {
+    let mut tip = base;
+    let mut changes = Changes::default();
+    for decided in decided {
+        let Some((rollout, plan)) = &decided.work else {
+            continue;
+        };
+        if plan.is_empty() {
+            continue;
+        }
+        let mut edited = changes.clone();
+        let result = render::apply(plan, rollout, inventory.files(), &mut edited)
+            .and_then(|()| message::commit(&rollout.canary, plan, &decided.outcome));
+        let message = match result {
+            Ok(message) => message,
+            Err(error) if error.kind() == Kind::Document => {
+                let status = rollout.canary.status.as_ref();
+                let place = decided.outcome.place.take();
+                decided.outcome = Outcome::failed(rollout.canary.id(), status, error);
+                decided.outcome.place = place;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let new = edited.since(&changes);
+        if let Some(commit) = repository.commit(tip, &new, &message, author).await? {
+            decided.outcome.commit = Some(commit.to_string());
+            tip = commit;
+            changes = edited;
+        }
+    }
+    Ok(tip)
+}
