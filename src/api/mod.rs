@@ -18,6 +18,7 @@ mod problem;
 mod service;
 mod status;
 mod validate;
+mod words;
 
 pub use alert_provider::{AlertProvider, AlertProviderSpec};
 pub use analysis::{

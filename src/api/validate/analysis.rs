@@ -6,7 +6,7 @@ use super::rules::{
     Found, fits_schema, is_token, missing, not_by_schema, one_of, required, within,
 };
 use super::{matches, metrics};
-use crate::api::decode::{name_list, quoted};
+use crate::api::words::{name_list, quoted};
 use crate::api::{Analysis, FieldPath, Problem, SessionAffinity, Strategy, parse_duration};
 
 /// Percent.

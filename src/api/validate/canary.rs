@@ -4,7 +4,7 @@ use super::rules::{
     Found, header, http_url, is_label, missing, object_name, one_of, required, within,
 };
 use super::{Document as _, analysis, gitops, service};
-use crate::api::decode::{name_list, quoted};
+use crate::api::words::{name_list, quoted};
 use crate::api::{AutoscalerRef, Canary, CanarySpec, FieldPath, ObjectRef, Problem, PromotionMode};
 
 /// The providers of Flagger's schema.

@@ -1,7 +1,7 @@
 //! `spec.gitops`.
 
 use super::rules::{Found, duration, is_subdomain, missing, object_name, one_of, required};
-use crate::api::decode::{name_list, quoted};
+use crate::api::words::{name_list, quoted};
 use crate::api::{
     Applied, AppliedFrom, FieldEnd, FieldPath, GateSpec, GitOps, Problem, Promotion, PromotionMode,
     Readiness, ReadinessFrom, RouteRef, WebhookType, Window,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::rules::{Found, http_names, one_of};
-use crate::api::decode::{name_list, quoted};
+use crate::api::words::{name_list, quoted};
 use crate::api::{FieldPath, HttpMatch, Problem, StringMatch};
 
 /// The methods the Gateway API knows.

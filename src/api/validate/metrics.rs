@@ -3,7 +3,7 @@
 use super::rules::{
     Found, http_url, label, missing, object_name, one_of, required, schema_duration, within,
 };
-use crate::api::decode::closest;
+use crate::api::words::closest;
 use crate::api::{Analysis, FieldPath, Metric, NamespacedRef, Problem, ThresholdRange};
 
 /// Severities of alerts; an empty one counts as `info`.

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use url::Url;
 
-use crate::api::decode::{closest, name_list, quoted};
+use crate::api::words::{closest, name_list, quoted};
 use crate::api::{FieldPath, Metadata, Problem, parse_duration};
 
 /// Longest name of an object.

@@ -5,7 +5,7 @@ use super::rules::{
     Found, http_names, is_kind, is_label, is_subdomain, is_token, label, missing, one_of, required,
     within,
 };
-use crate::api::decode::quoted;
+use crate::api::words::quoted;
 use crate::api::{
     BackendRef, CorsPolicy, FieldPath, GatewayRef, HeaderOperations, Port, Problem, Rewrite,
     Service, parse_duration,
