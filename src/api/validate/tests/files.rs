@@ -132,3 +132,31 @@ fn the_corpus_is_judged_as_by_the_schema() {
         assert!(!problems.is_empty(), "{}", row[file]);
     }
 }
+
+/// Some scenarios are about Canaries that Flagger cannot bring to an end, so
+/// that they need not be valid; but all of them can be read.
+#[test]
+fn the_scenarios_of_the_corpus_can_be_read() {
+    let Some(corpus) = corpus() else { return };
+    let mut count = 0;
+    for entry in fs_err::read_dir(corpus.join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let text = fs_err::read_to_string(&path).unwrap();
+        let scenario: Value = serde_yaml::from_str(&text).unwrap();
+        let (canary, problems) = decode::<Canary>(scenario["canary"].clone());
+        assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
+        let invalid: Vec<String> = validate_canary(&canary.unwrap())
+            .into_iter()
+            .filter(Problem::is_error)
+            .map(|problem| format!("{}: {}", problem.path, problem.message))
+            .collect();
+        if !invalid.is_empty() {
+            println!("{}: {invalid:?}", path.display());
+        }
+        count += 1;
+    }
+    assert!(count > 0);
+}
