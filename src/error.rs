@@ -122,6 +122,18 @@ impl Error {
         }
     }
 
+    /// The same error once more, its causes as text.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            message: self.chain(),
+            source: None,
+            hints: self.hints.clone(),
+            diagnostics: self.diagnostics.clone(),
+        }
+    }
+
     /// Adds an advice, shown on a line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

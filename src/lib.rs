@@ -1,7 +1,28 @@
 //! Weirkeeper: progressive delivery for the Kubernetes Gateway API from Git.
+//!
+//! Each run reads the rollouts of a GitOps repository, asks Prometheus how the
+//! new versions do, decides one step for each, and commits the changed route,
+//! workloads and state. Git is the only database.
+//!
+//! The way through a run is [`tick`]; the parts it goes through:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`api`] | what people write: Canary, MetricTemplate, AlertProvider; defaults, validation |
+//! | [`yaml`] | documents with byte spans, and edits that prove themselves |
+//! | [`repo`] | the repository: index of objects, commits, fetch and push |
+//! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
+//! | [`observe`] | asks Prometheus what the decision wants to know |
+//! | [`render`] | from a plan to edits of manifests |
+//! | [`report`] | the outcome as text, JSON, annotations and summary |
+//! | [`commands`] | one file per command |
+//!
+//! [`cli`] is what can be typed, [`settings`] what it means, [`error`] what can
+//! go wrong. Only `main.rs` reads the clock and the environment.
 
 pub mod api;
 pub mod cli;
+pub mod commands;
 pub mod decide;
 pub mod diagnostic;
 pub mod error;
@@ -12,5 +33,7 @@ pub mod repo;
 pub mod report;
 pub mod settings;
 pub mod template;
-pub mod tick;
+mod tick;
 pub mod yaml;
+
+pub use tick::{World, select, tick};

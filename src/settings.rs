@@ -37,6 +37,12 @@ impl Environment {
         self.0.get(name).map(String::as_str)
     }
 
+    /// Every variable that is set.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     fn secret(&self, name: &str) -> Option<SecretString> {
         self.get(name).map(SecretString::from)
     }

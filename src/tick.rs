@@ -1,5 +1,4 @@
-//! The parts of a tick for one Canary, and for all of them: observe and
-//! decide, edit and commit.
+//! One run: load → observe → decide → edit → commit, push → report.
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -10,11 +9,166 @@ use crate::error::{Error, Kind, Result};
 use crate::observe::{Observer, Subject};
 use crate::render::{self, Changes};
 use crate::repo::Signature;
+use crate::repo::branch::Branch;
+use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
 use crate::repo::inventory::Inventory;
+use crate::repo::local::Local;
 use crate::repo::manifest::Manifest;
+use crate::repo::push::Pushed;
+use crate::repo::retry;
 use crate::repo::rollout::{self, Rollout};
-use crate::report::{Outcome, message};
+use crate::report::{Outcome, Run, message};
+
+/// Everything a run works with.
+#[derive(Debug)]
+pub struct World {
+    /// The repository.
+    pub repository: Repository,
+    /// The branch that is read and moved.
+    pub branch: Branch,
+    /// The remote it is pushed to; `None` keeps the commits here.
+    pub remote: Option<String>,
+    /// Who answers questions.
+    pub observer: Observer,
+    /// The Canaries to step; empty means all.
+    pub only: Vec<String>,
+    /// Decide and report, write nothing.
+    pub dry_run: bool,
+    /// Who makes the commits, and when.
+    pub author: Signature,
+}
+
+/// Takes one step for every Canary that is due: one commit each, one push.
+///
+/// The push is a compare-and-swap. Did the branch move meanwhile, everything
+/// is dropped and decided again from the new tip, a bounded number of times.
+///
+/// # Errors
+/// What keeps the whole run from happening: no repository, no branch, a remote
+/// that cannot be reached. What concerns one Canary, or the push alone, is in
+/// the [`Run`].
+pub async fn tick(world: &World) -> Result<Run> {
+    let mut pauses = retry::attempts();
+    loop {
+        let base = world.load().await?;
+        let inventory = Inventory::load(world.repository.files(base).await?)?;
+        let now = world.author.time;
+        let mut decided = decide_all(&inventory, &world.observer, &world.only, now).await?;
+        let tip = match world.dry_run {
+            true => base,
+            false => {
+                commit_all(
+                    &world.repository,
+                    &inventory,
+                    base,
+                    &mut decided,
+                    &world.author,
+                )
+                .await?
+            }
+        };
+        let mut run = report(&inventory, decided, base);
+        match world.publish(base, tip).await? {
+            Published::Nothing => return Ok(run),
+            Published::Done(note) => {
+                run.pushed = true;
+                run.head = Some(tip.to_string());
+                run.notes.extend(note);
+                return Ok(run);
+            }
+            Published::Refused(error) => {
+                run.give_up(error);
+                return Ok(run);
+            }
+            Published::Moved => match pauses.next() {
+                Some(pause) => {
+                    tracing::info!("the branch moved, deciding again in {pause:?}");
+                    tokio::time::sleep(pause).await;
+                }
+                None => {
+                    run.give_up(world.lost());
+                    return Ok(run);
+                }
+            },
+        }
+    }
+}
+
+/// What became of the commits.
+enum Published {
+    /// There were none.
+    Nothing,
+    /// The branch is at the last one; perhaps there is something to say.
+    Done(Option<String>),
+    /// Somebody else moved the branch.
+    Moved,
+    /// The other side said no.
+    Refused(Error),
+}
+
+impl World {
+    /// The tip of the branch: the remote's, or the local one.
+    async fn load(&self) -> Result<Oid> {
+        match &self.remote {
+            Some(remote) => self.repository.fetch(&self.branch, remote).await,
+            None => self.repository.tip(&self.branch).await,
+        }
+    }
+
+    /// Moves the branch from `base` to `tip`, and brings the checkout along.
+    async fn publish(&self, base: Oid, tip: Oid) -> Result<Published> {
+        if base == tip {
+            return Ok(Published::Nothing);
+        }
+        let pushed = match &self.remote {
+            Some(remote) => {
+                self.repository
+                    .push(&self.branch, remote, base, tip)
+                    .await?
+            }
+            None => self.repository.advance(&self.branch, base, tip).await?,
+        };
+        Ok(match pushed {
+            Pushed::Moved => Published::Moved,
+            Pushed::Refused(error) => Published::Refused(error),
+            Pushed::Done if self.remote.is_none() => Published::Done(None),
+            Pushed::Done => match self.repository.update_local(&self.branch, tip).await? {
+                Local::Left(why) => {
+                    Published::Done(Some(format!("the checkout was left as it is: {why}")))
+                }
+                Local::Current | Local::Moved | Local::BroughtAlong => Published::Done(None),
+            },
+        })
+    }
+
+    fn lost(&self) -> Error {
+        Error::new(
+            Kind::Conflict,
+            format!("the branch {} moved again and again", self.branch),
+        )
+        .hint("nothing was changed; the next run decides anew")
+    }
+}
+
+/// The outcome of a run whose commits are not pushed yet.
+fn report(inventory: &Inventory, decided: Vec<Decided>, base: Oid) -> Run {
+    let outcomes = decided.into_iter().map(|decided| decided.outcome).collect();
+    let mut run = Run::new(outcomes, Some(base.to_string()));
+    run.errors = inventory.broken().iter().map(Error::again).collect();
+    if run.results.is_empty() && run.errors.is_empty() {
+        run.notes.push(nothing_found(inventory.files()));
+    }
+    run
+}
+
+fn nothing_found(files: &Files) -> String {
+    format!(
+        "no Canary of {} in {} files: nothing to do",
+        crate::api::API_VERSION,
+        files.paths().count()
+    )
+}
 
 /// Canaries that are observed at the same time.
 const CONCURRENT: usize = 16;
@@ -24,11 +178,11 @@ const ROUNDS: usize = 16;
 
 /// One Canary after deciding, before anything is written.
 #[derive(Debug)]
-pub struct Decided {
+pub(crate) struct Decided {
     /// What is reported.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// What is to be done; `None` when the tick could not be taken.
-    pub work: Option<(Rollout, Plan)>,
+    pub(crate) work: Option<(Rollout, Plan)>,
 }
 
 /// Observes and decides every Canary that `only` names (all, if it is empty),
@@ -36,7 +190,7 @@ pub struct Decided {
 ///
 /// # Errors
 /// [`Kind::Usage`] when `only` names a Canary that is not there.
-pub async fn decide_all(
+pub(crate) async fn decide_all(
     inventory: &Inventory,
     observer: &Observer,
     only: &[String],
@@ -82,7 +236,7 @@ pub fn select<'a>(inventory: &'a Inventory, only: &[String]) -> Result<Vec<&'a M
 
 /// `namespace/name` of a Canary.
 #[must_use]
-pub fn id(manifest: &Manifest) -> String {
+pub(crate) fn id(manifest: &Manifest) -> String {
     match &manifest.namespace {
         Some(namespace) => format!("{namespace}/{}", manifest.name),
         None => manifest.name.clone(),
@@ -217,7 +371,7 @@ fn refuse_shared_targets(decided: &mut [Decided]) {
 ///
 /// # Errors
 /// When a commit cannot be made at all.
-pub async fn commit_all(
+async fn commit_all(
     repository: &Repository,
     inventory: &Inventory,
     base: Oid,

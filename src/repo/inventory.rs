@@ -9,7 +9,6 @@ use memchr::memmem;
 
 use super::files::Files;
 use super::manifest::{Manifest, ParsedFile};
-use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 
 /// What every document Weirkeeper reads for itself contains.
@@ -96,14 +95,10 @@ impl Inventory {
                 return Ok(());
             }
         };
-        for document in file.stream.documents() {
-            if let Err(error) = document.to_value() {
-                let mut diagnostic =
-                    Diagnostic::error(error.to_string()).at(&file.source, error.span());
-                diagnostic.hint = error.hint().map(str::to_owned);
-                self.broken
-                    .push(Error::document(format!("{path} cannot be read")).at([diagnostic]));
-            }
+        let unreadable = file.unreadable();
+        if !unreadable.is_empty() {
+            let error = Error::document(format!("{path} cannot be read"));
+            self.broken.push(error.at(unreadable));
         }
         for mut manifest in file.manifests() {
             if !manifest.api_version().starts_with(GROUP) {

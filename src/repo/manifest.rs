@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use crate::api::{FieldPath, Problem};
 use crate::diagnostic::{Diagnostic, Source, to_diagnostic};
 use crate::error::{Error, Result};
-use crate::yaml::{Limits, Stream};
+use crate::yaml::{Limits, Stream, YamlError};
 
 /// A file that was read.
 #[derive(Debug)]
@@ -33,11 +33,20 @@ impl ParsedFile {
         match Stream::from_bytes(bytes, &Limits::default()) {
             Ok(stream) => Ok(Self { source, stream }),
             Err(error) => {
-                let mut diagnostic = Diagnostic::error(error.to_string()).at(&source, error.span());
-                diagnostic.hint = error.hint().map(str::to_owned);
-                Err(Error::document(format!("{path} cannot be read")).at([diagnostic]))
+                Err(Error::document(format!("{path} cannot be read"))
+                    .at([of_yaml(&error, &source)]))
             }
         }
+    }
+
+    /// What is wrong with the documents that cannot be understood.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<Diagnostic> {
+        let documents = self.stream.documents().iter();
+        documents
+            .filter_map(|document| document.to_value().err())
+            .map(|error| of_yaml(&error, &self.source))
+            .collect()
     }
 
     /// The objects of the file: documents with `kind` and `metadata.name`. A
@@ -51,6 +60,12 @@ impl ParsedFile {
             })
             .collect()
     }
+}
+
+fn of_yaml(error: &YamlError, source: &Arc<Source>) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(error.to_string()).at(source, error.span());
+    diagnostic.hint = error.hint().map(str::to_owned);
+    diagnostic
 }
 
 /// One object: its value, and where it stands.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::api::{Phase, Status};
 use crate::decide::{Action, Measurement, Plan};
 use crate::diagnostic::Diagnostic;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 
 /// Version of the JSON output.
 pub const VERSION: u32 = 1;
@@ -95,13 +95,33 @@ impl Run {
         self.errors.iter().chain(of_results)
     }
 
+    /// A run that could not begin.
+    #[must_use]
+    pub fn failed(error: Error) -> Self {
+        Self {
+            errors: vec![error],
+            ..Self::new(Vec::new(), None)
+        }
+    }
+
     /// 0, or the highest exit code of the errors.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        self.all_errors()
-            .map(|error| error.kind().exit_code())
-            .max()
-            .unwrap_or(0)
+        Self::code_of(self.all_errors())
+    }
+
+    /// 0 without an error, else the highest exit code.
+    pub fn code_of<'a>(errors: impl IntoIterator<Item = &'a Error>) -> u8 {
+        let codes = errors.into_iter().map(|error| error.kind().exit_code());
+        codes.max().unwrap_or(0)
+    }
+
+    /// Forgets the commits, which nobody will see, and says why.
+    pub fn give_up(&mut self, error: Error) {
+        for result in &mut self.results {
+            result.commit = None;
+        }
+        self.errors.push(error);
     }
 
     /// Commits made, in order.
@@ -182,13 +202,5 @@ impl Outcome {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.phase.is_some_and(Phase::is_active)
-    }
-
-    /// Was it lost to another runner?
-    #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        self.error
-            .as_ref()
-            .is_some_and(|error| error.kind() == Kind::Conflict)
     }
 }

@@ -1,0 +1,117 @@
+//! One file per command: settings in, results to the two streams, exit code out.
+
+mod demo;
+mod plan;
+mod render;
+mod set_weights;
+mod status;
+mod step;
+mod validate;
+
+use std::io::Write;
+use std::time::Duration;
+
+use crate::cli::{Cli, Command, Format};
+use crate::error::{Error, Result};
+use crate::repo::GitOptions;
+use crate::report::text;
+use crate::settings::Settings;
+
+/// Where results and everything else go.
+pub struct Streams<'a> {
+    /// Standard output: data.
+    pub out: &'a mut dyn Write,
+    /// Standard error: everything else.
+    pub err: &'a mut dyn Write,
+    /// May errors be coloured?
+    pub colour: bool,
+}
+
+impl Streams<'_> {
+    /// Prints data.
+    ///
+    /// # Errors
+    /// When nobody reads it any more.
+    pub fn print(&mut self, text: &str) -> Result<()> {
+        write_to(self.out, text)
+    }
+
+    /// Prints what is no data.
+    ///
+    /// # Errors
+    /// When nobody reads it any more.
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        write_to(self.err, text)
+    }
+
+    /// Prints a value as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn json(&mut self, value: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Error::internal("cannot write JSON").because(error))?;
+        self.print(&format!("{text}\n"))
+    }
+
+    /// Prints an error for people.
+    ///
+    /// # Errors
+    /// When nobody reads it any more.
+    pub fn error(&mut self, error: &Error) -> Result<()> {
+        let text = text::error(error, self.colour);
+        self.note(&text)
+    }
+}
+
+fn write_to(stream: &mut dyn Write, text: &str) -> Result<()> {
+    stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush())
+        .map_err(|error| Error::internal("cannot write the output").because(error))
+}
+
+/// Runs the command and returns its exit code.
+///
+/// # Errors
+/// What keeps the command from doing its work; its kind decides the exit code.
+pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> Result<u8> {
+    if settings.format == Format::Github && !matches!(cli.command, Command::Validate(_)) {
+        return Err(Error::usage("--format github is for validate")
+            .hint("on a GitHub runner step writes its annotations by itself"));
+    }
+    match &cli.command {
+        Command::Step(options) => step::run(options, settings, streams).await,
+        Command::Plan(options) => plan::run(options, settings, streams).await,
+        Command::Validate(options) => validate::run(options, settings, streams),
+        Command::Render(options) => render::run(options, settings, streams),
+        Command::SetWeights(options) => set_weights::run(options, streams),
+        Command::Status(options) => status::run(options, settings, streams),
+        Command::Demo(options) => demo::run(options, settings, streams).await,
+    }
+}
+
+/// How `git` is called: with the environment as it is, without our own secrets.
+fn git_options(settings: &Settings) -> GitOptions {
+    let variables = settings.environment.iter();
+    GitOptions {
+        environment: variables
+            .filter(|(name, _)| !name.starts_with("WEIRKEEPER_"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        token: settings.token.clone(),
+        ..GitOptions::default()
+    }
+}
+
+/// Ends what takes longer than `limit`.
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(Error::remote(format!(
+            "the run took longer than {} s",
+            limit.as_secs()
+        ))
+        .hint("give more time with --deadline, or find out what is slow with -v")),
+    }
+}

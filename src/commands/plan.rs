@@ -1,0 +1,127 @@
+//! `plan`: what the next step would do, and the schedule ahead.
+
+use serde::Serialize;
+
+use super::{Streams, within};
+use crate::cli::{self, Format};
+use crate::decide::{Milestone, schedule};
+use crate::error::{Error, Result};
+use crate::observe::Observer;
+use crate::render::{self, Changes};
+use crate::repo::files::Files;
+use crate::repo::inventory::Inventory;
+use crate::report::{Outcome, Run, text};
+use crate::settings::{MetricsSettings, Settings, duration};
+use crate::tick::decide_all;
+
+/// The plan of one Canary.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Planned {
+    #[serde(flatten)]
+    outcome: Outcome,
+    /// Files the step would change.
+    files: Vec<String>,
+    /// What follows if every check passes.
+    schedule: Vec<Milestone>,
+}
+
+/// The plans of all Canaries.
+#[derive(Debug, Serialize)]
+struct Plans {
+    version: u32,
+    results: Vec<Planned>,
+    errors: Vec<Error>,
+}
+
+pub(super) async fn run(
+    options: &cli::Plan,
+    settings: &Settings,
+    streams: &mut Streams<'_>,
+) -> Result<u8> {
+    let deadline = duration("--deadline", &options.deadline)?;
+    let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
+    let inventory = Inventory::load(Files::in_folder(&settings.repo)?)?;
+    let observer = Observer::new(metrics);
+    let work = plans(&inventory, &observer, &options.select.only, settings);
+    let plans = within(deadline, work).await?;
+    match settings.format {
+        Format::Json => streams.json(&plans)?,
+        Format::Text | Format::Github => {
+            if plans.results.is_empty() && plans.errors.is_empty() {
+                streams.print("no Canary here: nothing to do\n")?;
+            }
+            for planned in &plans.results {
+                streams.print(&planned.text())?;
+            }
+        }
+    }
+    for error in plans.all_errors() {
+        streams.error(error)?;
+    }
+    Ok(Run::code_of(plans.all_errors()))
+}
+
+async fn plans(
+    inventory: &Inventory,
+    observer: &Observer,
+    only: &[String],
+    settings: &Settings,
+) -> Result<Plans> {
+    let mut results = Vec::new();
+    for decided in decide_all(inventory, observer, only, settings.now).await? {
+        let mut planned = Planned {
+            outcome: decided.outcome,
+            files: Vec::new(),
+            schedule: Vec::new(),
+        };
+        if let Some((rollout, plan)) = &decided.work {
+            let mut changes = Changes::default();
+            match render::apply(plan, rollout, inventory.files(), &mut changes) {
+                Ok(()) => planned.files = changes.texts().keys().cloned().collect(),
+                Err(error) => planned.outcome.error = Some(error),
+            }
+            planned.schedule = schedule(&rollout.canary, &render::facts(rollout)?, settings.now);
+        }
+        results.push(planned);
+    }
+    Ok(Plans {
+        version: crate::report::VERSION,
+        results,
+        errors: inventory.broken().iter().map(Error::again).collect(),
+    })
+}
+
+impl Plans {
+    fn all_errors(&self) -> impl Iterator<Item = &Error> {
+        let of_results = self.results.iter();
+        let of_results = of_results.filter_map(|planned| planned.outcome.error.as_ref());
+        self.errors.iter().chain(of_results)
+    }
+}
+
+impl Planned {
+    fn text(&self) -> String {
+        let mut text = text::outcome(&self.outcome);
+        for file in &self.files {
+            text.push_str(&format!("  would change {file}\n"));
+        }
+        if !self.schedule.is_empty() {
+            text.push_str("  schedule, if every check passes:\n");
+        }
+        for step in &self.schedule {
+            let weights = step
+                .traffic
+                .map(|traffic| format!("{}/{}", traffic.primary, traffic.canary));
+            let phase = step.phase.map(|phase| phase.to_string());
+            text.push_str(&format!(
+                "    {}  {:<13} {:>7}  {}\n",
+                step.at,
+                phase.unwrap_or_default(),
+                weights.unwrap_or_default(),
+                step.reasons.first().map_or("", String::as_str)
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,109 @@
+//! `step`: one tick for every Canary.
+
+use super::{Streams, git_options, within};
+use crate::cli::{self, Format};
+use crate::error::{Error, Result};
+use crate::observe::Observer;
+use crate::repo::Signature;
+use crate::repo::git::Repository;
+use crate::report::{Run, github, text};
+use crate::settings::{MetricsSettings, Settings, duration};
+use crate::{World, tick};
+
+pub(super) async fn run(
+    options: &cli::Step,
+    settings: &Settings,
+    streams: &mut Streams<'_>,
+) -> Result<u8> {
+    let deadline = duration("--deadline", &options.deadline)?;
+    let run = within(deadline, async {
+        let world = world(options, settings).await?;
+        tick(&world).await
+    })
+    .await;
+    // A run that could not begin still owes the workflow its outputs.
+    let run = match run {
+        Ok(run) => run,
+        Err(error) => Run::failed(error),
+    };
+    report(&run, settings, streams)?;
+    Ok(run.exit_code())
+}
+
+/// What the options describe.
+async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
+    let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
+    let author = author(&options.author, settings)?;
+    let repository = Repository::open(&settings.repo, git_options(settings)).await?;
+    let branch = options.branch.as_deref().filter(|name| !name.is_empty());
+    let branch = repository.branch(branch).await?;
+    let remote = match options.no_push {
+        true => None,
+        false => repository.remote_for(&branch),
+    };
+    Ok(World {
+        repository,
+        branch,
+        remote,
+        observer: Observer::new(metrics),
+        only: options.select.only.clone(),
+        dry_run: options.dry_run,
+        author,
+    })
+}
+
+/// Reads `NAME <EMAIL>`.
+fn author(text: &str, settings: &Settings) -> Result<Signature> {
+    let text = match text.trim() {
+        "" => crate::settings::AUTHOR,
+        text => text,
+    };
+    text.strip_suffix('>')
+        .and_then(|rest| rest.split_once('<'))
+        .map(|(name, email)| (name.trim(), email.trim()))
+        .filter(|(name, email)| !name.is_empty() && !email.is_empty())
+        .map(|(name, email)| Signature {
+            name: name.to_owned(),
+            email: email.to_owned(),
+            time: settings.now,
+        })
+        .ok_or_else(|| Error::usage(format!("--author: `{text}` is not NAME <EMAIL>")))
+}
+
+/// Prints the run, and gives a GitHub workflow what it wants.
+fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) -> Result<()> {
+    match settings.format {
+        Format::Json => streams.json(run)?,
+        Format::Text | Format::Github => streams.print(&text::run(run))?,
+    }
+    for result in &run.results {
+        let warnings = &result.warnings;
+        if !warnings.is_empty() {
+            streams.note(&crate::report::diagnostics::text(warnings, streams.colour))?;
+        }
+    }
+    for error in run.all_errors() {
+        streams.error(error)?;
+    }
+    let Some(runner) = &settings.github else {
+        return Ok(());
+    };
+    streams.note(&github::annotations(run))?;
+    append(runner.output.as_deref(), &github::outputs(run)?)?;
+    append(
+        runner.summary.as_deref(),
+        &github::summary(run, settings.now),
+    )
+}
+
+/// Adds to a file of the runner.
+fn append(path: Option<&std::path::Path>, text: &str) -> Result<()> {
+    use std::io::Write as _;
+    let Some(path) = path else { return Ok(()) };
+    let file = fs_err::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| Error::usage("cannot write for the GitHub runner").because(error))
+}

@@ -1,0 +1,139 @@
+//! `validate`: every problem of the documents, with its place.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Streams;
+use crate::api::{
+    AlertProvider, Canary, Document, MetricTemplate, Problem, read, unsupported, validate_status,
+};
+use crate::cli::{self, Format};
+use crate::diagnostic::{Diagnostic, Severity, sort};
+use crate::error::{Error, Kind, Result};
+use crate::repo::files::Files;
+use crate::repo::inventory::Inventory;
+use crate::repo::manifest::{Manifest, ParsedFile};
+use crate::repo::rollout;
+use crate::report::diagnostics;
+use crate::settings::Settings;
+
+pub(super) fn run(
+    options: &cli::Validate,
+    settings: &Settings,
+    streams: &mut Streams<'_>,
+) -> Result<u8> {
+    let mut findings = Vec::new();
+    let mut documents = 0;
+    let whole = [settings.repo.clone()];
+    let paths: &[PathBuf] = match options.paths.is_empty() {
+        true => &whole,
+        false => &options.paths,
+    };
+    for path in paths {
+        let (count, found) = match path.is_dir() {
+            true => folder(path, settings)?,
+            false => file(path, settings)?,
+        };
+        documents += count;
+        findings.extend(found);
+    }
+    sort(&mut findings);
+    findings.dedup();
+    match settings.format {
+        Format::Json => streams.json(&diagnostics::json(&findings))?,
+        Format::Github => streams.print(&diagnostics::github(&findings))?,
+        Format::Text => streams.print(&diagnostics::text(&findings, streams.colour))?,
+    }
+    let documents = match documents {
+        0 => "no document to validate".to_owned(),
+        1 => "1 document".to_owned(),
+        count => format!("{count} documents"),
+    };
+    let summary = diagnostics::summary(&findings).unwrap_or_else(|| "no problem".to_owned());
+    streams.note(&format!("{documents}: {summary}\n"))?;
+    let invalid = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    Ok(if invalid {
+        Kind::Document.exit_code()
+    } else {
+        0
+    })
+}
+
+/// A folder is judged as a repository: what a step needs has to be there.
+fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> {
+    let inventory = Inventory::load(Files::in_folder(path)?)?;
+    let mut found = Vec::new();
+    for error in inventory.broken() {
+        found.extend(error.diagnostics().to_vec());
+    }
+    for canary in inventory.canaries() {
+        found.extend(document(canary, settings));
+        let Err(error) = rollout::resolve(&inventory, canary, settings.now) else {
+            continue;
+        };
+        if error.kind() != Kind::Document {
+            return Err(error);
+        }
+        for diagnostic in error.diagnostics() {
+            let same = |known: &Diagnostic| {
+                known.place == diagnostic.place && known.message == diagnostic.message
+            };
+            if !found.iter().any(same) {
+                found.push(diagnostic.clone());
+            }
+        }
+    }
+    let others = [inventory.templates(), inventory.alert_providers()].concat();
+    for manifest in &others {
+        found.extend(document(manifest, settings));
+    }
+    Ok((inventory.canaries().len() + others.len(), found))
+}
+
+/// A file is judged by itself.
+fn file(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> {
+    let bytes =
+        fs_err::read(path).map_err(|error| Error::usage("cannot read a file").because(error))?;
+    let shown = path.to_string_lossy().replace('\\', "/");
+    let file = match ParsedFile::parse(&shown, &bytes) {
+        Ok(file) => Arc::new(file),
+        Err(error) => return Ok((1, error.diagnostics().to_vec())),
+    };
+    let mut found = file.unreadable();
+    let mut documents = 0;
+    for manifest in file.manifests() {
+        if manifest.api_version().starts_with("flagger.app/") {
+            documents += 1;
+            found.extend(document(&manifest, settings));
+        }
+    }
+    Ok((documents, found))
+}
+
+/// What is wrong with one document by itself. What only this version cannot do
+/// is a warning here and an error of `step`.
+fn document(manifest: &Manifest, settings: &Settings) -> Vec<Diagnostic> {
+    fn problems<T: Document>(manifest: &Manifest) -> (Option<T>, Vec<Problem>) {
+        read::<T>(manifest.value.clone())
+    }
+    let problems = match manifest.kind.as_str() {
+        Canary::KIND => {
+            let (canary, mut found) = problems::<Canary>(manifest);
+            if let Some(canary) = &canary {
+                let status = canary.status.iter();
+                found.extend(status.flat_map(|status| validate_status(status, settings.now)));
+                found.extend(unsupported(canary).into_iter().map(Problem::as_warning));
+            }
+            found
+        }
+        MetricTemplate::KIND => problems::<MetricTemplate>(manifest).1,
+        AlertProvider::KIND => problems::<AlertProvider>(manifest).1,
+        _ => Vec::new(),
+    };
+    problems
+        .iter()
+        .map(|problem| manifest.diagnostic(problem))
+        .collect()
+}
