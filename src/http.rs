@@ -316,3 +316,6 @@ fn masked_parameter(parameter: &str) -> String {
         false => parameter.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

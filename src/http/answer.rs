@@ -54,7 +54,8 @@ impl Answer {
         shown
     }
 
-    /// Is the body a web page, by its type or its first character?
+    /// Is the body a web page, by its type or its first character? JSON is none,
+    /// whatever its type says.
     #[must_use]
     pub fn is_html(&self) -> bool {
         let declared = self
@@ -66,7 +67,11 @@ impl Answer {
                     .to_ascii_lowercase()
                     .starts_with("text/html")
             });
-        declared || self.body.trim_ascii_start().starts_with(b"<")
+        match self.body.trim_ascii_start() {
+            [b'{' | b'[', ..] => false,
+            [b'<', ..] => true,
+            _text => declared,
+        }
     }
 
     /// Where a redirect that was not followed points to, as it may be shown.

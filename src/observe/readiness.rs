@@ -107,3 +107,103 @@ async fn since(
         false => Measured::NotReady,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::observe::metrics::PrometheusConfig;
+
+    const START: i64 = 1_700_000_000;
+
+    fn body(kind: &str, result: Json) -> ResponseTemplate {
+        let data = json!({"resultType": kind, "result": result});
+        ResponseTemplate::new(200).set_body_json(json!({"status": "success", "data": data}))
+    }
+
+    /// Readiness after 600 s with a deadline, given the instant vector and the range.
+    async fn found(instant: Json, range: Json) -> Readiness {
+        let server = MockServer::start().await;
+        Mock::given(path("/api/v1/query"))
+            .respond_with(body("vector", instant))
+            .mount(&server)
+            .await;
+        Mock::given(path("/api/v1/query_range"))
+            .respond_with(body("matrix", range))
+            .mount(&server)
+            .await;
+        let config = PrometheusConfig {
+            environment_proxies: false,
+            ..PrometheusConfig::new(server.uri().parse().unwrap())
+        };
+        let prometheus = Prometheus::new(&config).unwrap();
+        let at = Timestamp::from_second(START + 600).unwrap();
+        let deadline = Some(SignedDuration::from_secs(600));
+        let result = readiness(&prometheus, None, "app", "test", 50, at, deadline)
+            .await
+            .unwrap();
+        let without = readiness(&prometheus, None, "app", "test", 50, at, None)
+            .await
+            .unwrap();
+        let patient = match result {
+            Readiness::Stuck => Readiness::NotReady,
+            Readiness::Ready | Readiness::NotReady | Readiness::Unknown => result,
+        };
+        assert_eq!(without, patient);
+        result
+    }
+
+    fn now(value: &str) -> Json {
+        json!([{"metric": {}, "value": [START, value]}])
+    }
+
+    #[tokio::test]
+    async fn ready_not_ready_stuck_unknown() {
+        let all = json!([{"metric": {}, "values": [[START, "0"], [START + 300, "0"], [START + 600, "0"]]}]);
+        let once = json!([{"metric": {}, "values": [[START, "0"], [START + 300, "1"], [START + 600, "0"]]}]);
+        let late = json!([{"metric": {}, "values": [[START + 300, "0"], [START + 600, "0"]]}]);
+        let cases = [
+            (now("1"), json!([]), Readiness::Ready),
+            (now("0"), json!([]), Readiness::NotReady),
+            (now("0"), all.clone(), Readiness::Stuck),
+            (now("0"), once, Readiness::NotReady),
+            (now("0"), late, Readiness::NotReady),
+            (json!([]), all, Readiness::Unknown),
+            (now("NaN"), json!([]), Readiness::Unknown),
+        ];
+        for (instant, range, expected) in cases {
+            let text = format!("{instant} {range}");
+            assert_eq!(found(instant, range).await, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn queries_are_rendered_strictly() {
+        let query = rendered(None, "app", "te\"st", 50).unwrap();
+        assert!(
+            query.contains(r#"{namespace="te\"st", deployment="app"}"#),
+            "{query}"
+        );
+        assert!(query.contains("* 50 / 100"), "{query}");
+        let own = rendered(
+            Some("up{x=\"{{ workload }}\"} * {{ percent }}"),
+            "app",
+            "test",
+            50,
+        );
+        assert_eq!(own.unwrap(), "up{x=\"app\"} * 50");
+        let error = rendered(Some("{{ target }}"), "app", "test", 50).unwrap_err();
+        assert!(
+            error.chain().contains("`target` is not known here"),
+            "{}",
+            error.chain()
+        );
+        assert_eq!(
+            error.hints()[1],
+            "the template is `spec.gitops.readiness.query`"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::{Canary, Metric};
 
 fn vars() -> QueryVars {
     QueryVars {

@@ -30,7 +30,7 @@ impl<'a> Question<'a> {
         let cause = failure.cause;
         let scheme = self.prometheus.address.scheme();
         let hint = match cause {
-            Cause::Dns | Cause::Connect | Cause::Timeout if self.is_in_cluster() => format!(
+            Cause::Dns | Cause::Connect | Cause::Timeout if self.is_in_cluster(cause) => format!(
                 "`{}` looks like a name inside the cluster, which a runner outside cannot reach: \
                  give an address it can (ingress, tunnel), or run on a self-hosted runner in the cluster",
                 self.host()
@@ -187,17 +187,22 @@ impl<'a> Question<'a> {
         self.prometheus.address.host_str().unwrap_or_default()
     }
 
-    /// Does the host look like a Service: `prometheus`, `prometheus.monitoring`,
-    /// `….svc`, `….svc.cluster.local`?
-    fn is_in_cluster(&self) -> bool {
+    /// Does the host look like a Service: `prometheus`, `….svc`,
+    /// `….svc.cluster.local`? When it does not resolve, `prometheus.monitoring`
+    /// does, too.
+    fn is_in_cluster(&self, cause: Cause) -> bool {
         let Some(url::Host::Domain(host)) = self.prometheus.address.host() else {
             return false;
         };
         let host = host.trim_end_matches('.');
-        let labels = host.split('.').count();
-        let service =
-            host.ends_with(".svc") || host.ends_with(".cluster.local") || host.contains(".svc.");
-        host != "localhost" && (service || labels <= 2)
+        let service = [".svc", ".cluster.local"]
+            .iter()
+            .any(|end| host.ends_with(end));
+        let most_labels = match cause == Cause::Dns {
+            true => 2,
+            false => 1,
+        };
+        host != "localhost" && (service || host.split('.').count() <= most_labels)
     }
 }
 
