@@ -75,10 +75,23 @@ pub(super) fn text_of(value: &Value) -> String {
         return value.is_true().to_string();
     }
     match f64::try_from(value.clone()) {
-        Ok(number) if value.kind() == ValueKind::Number && !value.is_integer() => {
-            number.to_string()
-        }
+        Ok(number) if value.kind() == ValueKind::Number && !value.is_integer() => float(number),
         Ok(_) | Err(_) => value.to_string(),
+    }
+}
+
+/// A number as Go's `%v` prints it: with an exponent below 1e-4 and from 1e6 on.
+pub(super) fn float(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        Ok(_) | Err(_) => number.to_string(),
     }
 }
 

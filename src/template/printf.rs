@@ -5,7 +5,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 
 use super::Fault;
-use super::functions::{kind_of, text_of};
+use super::functions::{float as float_text, kind_of, text_of};
 
 /// Greatest width and precision.
 const MAX_WIDTH: usize = 1000;
@@ -108,12 +108,12 @@ fn shown(verb: &Verb, value: &Value) -> Result<String, Fault> {
     let precision = verb.precision.unwrap_or(6);
     match (verb.letter, value.as_str(), integer, float) {
         ('s' | 'v', Some(text), ..) => Ok(cut(text)),
-        ('q', Some(text), ..) => Ok(format!("\"{}\"", text.escape_default())),
+        ('q', Some(text), ..) => Ok(quoted(text)),
         ('x', Some(text), ..) => Ok(text.bytes().map(|byte| format!("{byte:02x}")).collect()),
         ('d' | 'v', _, Some(int), _) => Ok(signed(verb, int.to_string())),
         ('x', _, Some(int), _) if int >= 0 => Ok(format!("{int:x}")),
         ('f' | 'F', .., Some(float)) => Ok(signed(verb, format!("{float:.precision$}"))),
-        ('g' | 'v', .., Some(float)) => Ok(signed(verb, float.to_string())),
+        ('g' | 'v', .., Some(float)) => Ok(signed(verb, float_text(float))),
         ('t', ..) if value.kind() == ValueKind::Bool => Ok(text_of(value)),
         ('v', None, None, None) => Ok(text_of(value)),
         (letter, ..) => Err(Fault::new(
@@ -122,6 +122,24 @@ fn shown(verb: &Verb, value: &Value) -> Result<String, Fault> {
         )
         .hint("`%s` and `%q` take texts, `%d` integers, `%f` numbers, `%t` booleans, `%v` anything")),
     }
+}
+
+/// A text between double quotes, as Go writes a literal.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 fn signed(verb: &Verb, number: String) -> String {

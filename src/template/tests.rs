@@ -108,6 +108,12 @@ fn templates_render_as_in_go() {
             "bc",
         ),
         ("é{{ name }}ü", "épodinfoü"),
+        (
+            "{{ 1e21 }} {{ 0.0000001 }} {{ 100000000.0 }} {{ 1234567.5 }} {{ 0.0001 }} {{ 1e5 }}",
+            "1e+21 1e-07 1e+08 1.2345675e+06 0.0001 100000",
+        ),
+        (r#"{{ printf "%q" "a\"\\é\n\x01" }}"#, r#""a\"\\é\n\x01""#),
+        ("{{ print 1.0 2.5 true `x` `y` }}", "1 2.5 truexy"),
     ];
     for (template, expected) in cases {
         let rendered = render_query(template, &vars());

@@ -28,6 +28,9 @@ use crate::decide::Reading;
 /// Queries longer than this many bytes are sent as a form instead of in the URL.
 const MAX_GET: usize = 2000;
 
+/// Steps of a range asked for at once.
+const MAX_STEPS: i32 = 10_000;
+
 /// A Prometheus, or anything that speaks its query API.
 #[derive(Clone)]
 pub struct Prometheus {
@@ -92,9 +95,35 @@ impl Prometheus {
 
     /// Evaluates `query` at `start`, `start + step`, … up to `end`, inclusive.
     ///
+    /// Prometheus answers at most 11 000 steps at once; a longer range is asked
+    /// for in parts, one after the other.
+    ///
     /// # Errors
-    /// As [`Prometheus::instant`].
+    /// As [`Prometheus::instant`], and when `step` is not positive.
     pub async fn range(
+        &self,
+        query: &str,
+        start: Timestamp,
+        end: Timestamp,
+        step: SignedDuration,
+    ) -> Result<Ranged> {
+        if step < SignedDuration::from_millis(1) {
+            return Err(Error::internal("a range is asked for without a step"));
+        }
+        let length = step.saturating_mul(MAX_STEPS);
+        let mut ranged = Ranged::default();
+        let mut start = start;
+        loop {
+            let last = start.checked_add(length).map_or(end, |last| last.min(end));
+            ranged.append(self.part(query, start, last, step).await?);
+            match last.checked_add(step) {
+                Ok(next) if last < end && next <= end => start = next,
+                Ok(_) | Err(_) => return Ok(ranged),
+            }
+        }
+    }
+
+    async fn part(
         &self,
         query: &str,
         start: Timestamp,

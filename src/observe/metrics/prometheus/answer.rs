@@ -23,7 +23,7 @@ pub struct Answered {
 }
 
 /// The answer to a range query.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ranged {
     /// The series, in the order they came.
     pub series: Vec<Series>,
@@ -45,6 +45,33 @@ pub struct Series {
 }
 
 impl Ranged {
+    /// Adds what was found in a later range.
+    pub(super) fn append(&mut self, later: Self) {
+        for series in later.series {
+            let known = self
+                .series
+                .iter_mut()
+                .find(|known| known.labels == series.labels);
+            match known {
+                Some(known) => {
+                    known.points.extend(series.points);
+                    known.histograms.extend(series.histograms);
+                }
+                None => self.series.push(series),
+            }
+        }
+        for (all, new) in [
+            (&mut self.warnings, later.warnings),
+            (&mut self.infos, later.infos),
+        ] {
+            for text in new {
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+    }
+
     /// What an instant query would have found at `at`, one of the range's steps.
     #[must_use]
     pub fn reading_at(&self, at: Timestamp) -> Reading {

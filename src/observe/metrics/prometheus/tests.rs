@@ -376,3 +376,52 @@ async fn a_range_is_a_matrix() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_long_range_is_asked_in_parts() {
+    let server = MockServer::start().await;
+    let start = 1_700_000_000;
+    for (from, to, values) in [
+        (
+            start,
+            start + 10_000,
+            json!([[start, "1"], [start + 10_000, "2"]]),
+        ),
+        (
+            start + 10_001,
+            start + 12_000,
+            json!([[start + 12_000, "3"]]),
+        ),
+    ] {
+        let data =
+            json!({"resultType": "matrix", "result": [{"metric": {"a": "1"}, "values": values}]});
+        let answer = json!({"status": "success", "data": data, "warnings": ["partial"]});
+        Mock::given(path("/api/v1/query_range"))
+            .and(query_param("start", format!("{from}.000")))
+            .and(query_param("end", format!("{to}.000")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .expect(1)
+            .mount(&server)
+            .await;
+    }
+    let (prometheus, _) = client(&config(&server.uri()));
+    let time = |second| Timestamp::from_second(second).unwrap();
+    let step = SignedDuration::from_secs(1);
+    let found = prometheus
+        .range("up", time(start), time(start + 12_000), step)
+        .await
+        .unwrap();
+    assert_eq!(found.warnings, ["partial"]);
+    assert_eq!(found.series.len(), 1);
+    let values: Vec<f64> = found.series[0]
+        .points
+        .iter()
+        .map(|(_, value)| *value)
+        .collect();
+    assert_eq!(values, [1.0, 2.0, 3.0]);
+    let error = prometheus
+        .range("up", at(), at(), SignedDuration::ZERO)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Internal);
+}
