@@ -23,8 +23,11 @@ pub use vars::{QueryVars, promql_escape};
 
 use crate::error::Error;
 
-/// Steps one rendering may take.
-const FUEL: u64 = 500_000;
+/// Steps the rendering of a query may take.
+const QUERY_FUEL: u64 = 100_000;
+
+/// Steps [`render`] may take.
+const FUEL: u64 = 2_000_000;
 
 /// Longest query template and longest rendered query, in bytes.
 const MAX_QUERY: usize = 64 << 10;
@@ -158,7 +161,7 @@ pub(crate) fn render_go(template: &str, names: &[(&str, Value)]) -> Result<Strin
         .map(|(name, value)| (format!("v_{name}"), value.clone()))
         .collect();
     context.insert("c".to_owned(), Value::from(translation.constants));
-    let mut environment = environment();
+    let mut environment = environment(QUERY_FUEL);
     functions::add_to(&mut environment);
     let rendered = output(
         &environment,
@@ -210,7 +213,7 @@ pub fn render(
     template: &str,
     context: impl Serialize,
 ) -> Result<String, TemplateError> {
-    let mut environment = environment();
+    let mut environment = environment(FUEL);
     environment.set_auto_escape_callback(|name| match name.ends_with(".html") {
         true => AutoEscape::Html,
         false => AutoEscape::None,
@@ -225,12 +228,12 @@ pub fn render(
     })
 }
 
-/// Strict, with fuel, without loader, escaping nothing.
-fn environment() -> Environment<'static> {
+/// Strict, with `fuel`, without loader, escaping nothing.
+fn environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
+    environment.set_fuel(Some(fuel));
     if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
         environment.set_syntax(syntax);
     }

@@ -34,8 +34,9 @@ pub enum Measured {
 ///
 /// `query` is `spec.gitops.readiness.query`, a template (see
 /// [`render_query`](crate::template::render_query)) with the names `workload`,
-/// `namespace` and `percent` that gives 1 (ready) or 0; the default reads a
-/// Deployment from kube-state-metrics and gives nothing when a series is missing.
+/// `namespace` and `percent` that gives 1 (ready; anything above 0 counts) or 0;
+/// the default reads a Deployment from kube-state-metrics and gives nothing when
+/// a series is missing.
 ///
 /// A workload that is not ready is [`Measured::Stuck`] when `deadline` is given
 /// and it was measured all through the `deadline` before `at` and never ready.

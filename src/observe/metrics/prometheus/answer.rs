@@ -290,3 +290,42 @@ fn labels(metric: &BTreeMap<String, String>) -> String {
         false => format!("{name}{{{}}}", labels.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answer(body: Vec<u8>) -> Answer {
+        Answer {
+            status: reqwest::StatusCode::OK,
+            headers: reqwest::header::HeaderMap::new(),
+            url: "http://prometheus/".parse().unwrap(),
+            body,
+            tries: 1,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics(
+            kind in prop::sample::select(vec!["vector", "matrix", "scalar", "string"]),
+            time in any::<f64>(),
+            value in "[-+]?(NaN|Inf|[0-9.e]{0,9})",
+            junk in ".*",
+        ) {
+            let samples = serde_json::json!([[time, value], [time, junk]]);
+            let found = serde_json::json!([{"metric": {"a": junk}, "value": samples[0], "values": samples}]);
+            for result in [found, samples.clone(), samples[0].clone()] {
+                let body = serde_json::json!({"status": "success", "data": {"resultType": kind, "result": result}});
+                let answer = answer(body.to_string().into_bytes());
+                drop(instant(&answer));
+                drop(range(&answer));
+            }
+            let answer = answer(junk.into_bytes());
+            prop_assert!(instant(&answer).is_err());
+            prop_assert!(refusal(&answer).is_none());
+        }
+    }
+}
