@@ -125,8 +125,8 @@ mod tests {
         ResponseTemplate::new(200).set_body_json(json!({"status": "success", "data": data}))
     }
 
-    /// Readiness after 600 s with a deadline, given the instant vector and the range.
-    async fn found(instant: Json, range: Json) -> Readiness {
+    /// Measured after 600 s with a deadline, given the instant vector and the range.
+    async fn found(instant: Json, range: Json) -> Measured {
         let server = MockServer::start().await;
         Mock::given(path("/api/v1/query"))
             .respond_with(body("vector", instant))
@@ -150,8 +150,8 @@ mod tests {
             .await
             .unwrap();
         let patient = match result {
-            Readiness::Stuck => Readiness::NotReady,
-            Readiness::Ready | Readiness::NotReady | Readiness::Unknown => result,
+            Measured::Stuck => Measured::NotReady,
+            Measured::Ready | Measured::NotReady | Measured::Unknown(_) => result.clone(),
         };
         assert_eq!(without, patient);
         result
@@ -167,13 +167,17 @@ mod tests {
         let once = json!([{"metric": {}, "values": [[START, "0"], [START + 300, "1"], [START + 600, "0"]]}]);
         let late = json!([{"metric": {}, "values": [[START + 300, "0"], [START + 600, "0"]]}]);
         let cases = [
-            (now("1"), json!([]), Readiness::Ready),
-            (now("0"), json!([]), Readiness::NotReady),
-            (now("0"), all.clone(), Readiness::Stuck),
-            (now("0"), once, Readiness::NotReady),
-            (now("0"), late, Readiness::NotReady),
-            (json!([]), all, Readiness::Unknown),
-            (now("NaN"), json!([]), Readiness::Unknown),
+            (now("1"), json!([]), Measured::Ready),
+            (now("0"), json!([]), Measured::NotReady),
+            (now("0"), all.clone(), Measured::Stuck),
+            (now("0"), once, Measured::NotReady),
+            (now("0"), late, Measured::NotReady),
+            (json!([]), all, Measured::Unknown("no series".into())),
+            (
+                now("NaN"),
+                json!([]),
+                Measured::Unknown("not a number".into()),
+            ),
         ];
         for (instant, range, expected) in cases {
             let text = format!("{instant} {range}");

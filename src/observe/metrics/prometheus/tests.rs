@@ -6,9 +6,9 @@ use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::decide::Reading;
 use crate::error::Kind;
 use crate::http::{Cause, Failure, Retry};
-use crate::decide::Reading;
 
 mod requests;
 
