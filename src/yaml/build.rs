@@ -10,7 +10,7 @@ use yaml_rust2::scanner::{Marker, ScanError, TScalarStyle};
 
 use super::Limits;
 use super::error::YamlError;
-use super::lex::{self, Cursor};
+use super::lex::{self, BlockEnd, Cursor};
 use super::node::{
     CollectionStyle, Document, Entry, Item, Kind, Node, NodeId, Property, Role, ScalarStyle,
 };
@@ -107,9 +107,15 @@ fn syntax_error(text: &str, start: usize, error: &ScanError) -> YamlError {
         .char_indices()
         .nth(marker.col())
         .map_or(line.len(), |(byte, _)| byte);
+    let offset = at + offset;
+    if error.info().contains("unknown anchor") {
+        let span = offset..lex::name_end(text, offset);
+        let name = text[span.clone()].trim_start_matches('*').to_owned();
+        return YamlError::UnknownAlias { name, span };
+    }
     YamlError::Syntax {
         message: error.info().to_owned(),
-        offset: at + offset,
+        offset,
     }
 }
 
@@ -415,7 +421,7 @@ impl<'t> Builder<'t> {
 
     fn scalar(
         &mut self,
-        value: String,
+        mut value: String,
         style: TScalarStyle,
         marker: Marker,
         has_anchor: bool,
@@ -436,7 +442,12 @@ impl<'t> Builder<'t> {
         } else {
             self.cursor.skip_trivia();
             let start = self.cursor.pos();
-            let Some(end) = self.scalar_end(&value, style, marker) else {
+            let end = if let Some(block) = self.block_end(&value, style, marker) {
+                value = lex::at_text_end(self.text, block, &value).unwrap_or(value);
+                block.end
+            } else if let Some(end) = self.scalar_end(&value, style, marker) {
+                end
+            } else {
                 return self.lost();
             };
             self.cursor.advance_to(end);
@@ -449,7 +460,17 @@ impl<'t> Builder<'t> {
         self.attach(id, lead)
     }
 
-    /// The end of the scalar at the cursor, `None` if there is no such scalar.
+    /// The end of the block scalar at the cursor, `None` if there is none.
+    fn block_end(&self, value: &str, style: ScalarStyle, marker: Marker) -> Option<BlockEnd> {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+            && matches!(self.cursor.peek(), Some(b'|' | b'>'));
+        // The marker of a block scalar is its first content character.
+        let has_content = value.bytes().any(|byte| byte != b'\n');
+        let indent = has_content.then(|| marker.col());
+        is_block.then(|| lex::block_end(self.text, self.cursor.pos(), indent))
+    }
+
+    /// The end of the plain or quoted scalar at the cursor, `None` if there is none.
     fn scalar_end(&self, value: &str, style: ScalarStyle, marker: Marker) -> Option<usize> {
         let start = self.cursor.pos();
         let is_at = self.cursor.is_at(marker.line(), marker.col());
@@ -460,14 +481,6 @@ impl<'t> Builder<'t> {
             }
             ScalarStyle::DoubleQuoted if is_at && self.cursor.peek() == Some(b'"') => {
                 lex::quoted_end(self.text, start)
-            }
-            ScalarStyle::Literal | ScalarStyle::Folded
-                if matches!(self.cursor.peek(), Some(b'|' | b'>')) =>
-            {
-                // The marker of a block scalar is its first content character.
-                let has_content = value.bytes().any(|byte| byte != b'\n');
-                let indent = has_content.then(|| marker.col());
-                Some(lex::block_end(self.text, start, indent))
             }
             ScalarStyle::Plain
             | ScalarStyle::SingleQuoted

@@ -13,6 +13,9 @@ pub(super) struct Fit<'t> {
     pub(super) step: usize,
     /// How much deeper the dashes of a list stand than the key it belongs to.
     pub(super) dash: usize,
+    /// Whether texts of several lines may be written as such. Not in front of
+    /// blanks or a comment, which would become part of them.
+    pub(super) lines: bool,
 }
 
 /// How a flow collection is written.
@@ -232,7 +235,7 @@ impl Fit<'_> {
         match value {
             Value::Sequence(_) => Some("[]".to_owned()),
             Value::Mapping(_) => Some("{}".to_owned()),
-            Value::String(text) if is_literal(text) => {
+            Value::String(text) if self.lines && is_literal(text) => {
                 let indent = self.new_line(column + 2);
                 let (header, body) = match text.strip_suffix('\n') {
                     Some(body) => ("|", body),
@@ -347,6 +350,7 @@ mod tests {
             line_break: "\n",
             step: 2,
             dash: 0,
+            lines: true,
         };
         let text = fit.block(&value, 0).unwrap();
         assert_eq!(

@@ -194,24 +194,40 @@ pub(super) fn tag_end(text: &str, pos: usize) -> Option<usize> {
     Some(name_end(text, pos))
 }
 
-/// The end of a block scalar whose `|` or `>` stands at `pos`, without the last
-/// line end. `indent` is the column of its content, `None` if it has none but
-/// line ends. Trailing empty lines belong to it only when it keeps them (`+`).
-pub(super) fn block_end(text: &str, pos: usize, indent: Option<usize>) -> usize {
+/// Where a block scalar ends, without the last line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlockEnd {
+    /// End of its last line that is not empty.
+    pub(super) content: usize,
+    /// Its end: trailing empty lines belong to it only when it keeps them (`+`).
+    pub(super) end: usize,
+    /// `+` or `-`, if it has one.
+    pub(super) chomping: Option<u8>,
+}
+
+/// The end of a block scalar whose `|` or `>` stands at `pos`. `indent` is the
+/// column of its content, `None` if it has none but line ends.
+pub(super) fn block_end(text: &str, pos: usize, indent: Option<usize>) -> BlockEnd {
     let header = &text[pos..line_end(text, pos)];
     let indicators = header
         .bytes()
         .skip(1)
         .take_while(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9'))
         .count();
-    let keep = header[1..=indicators].contains('+');
-    let mut end = pos + 1 + indicators;
+    let is_chomping = |byte: &u8| matches!(byte, b'+' | b'-');
+    let chomping = header[1..=indicators].bytes().find(is_chomping);
+    let content = pos + 1 + indicators;
+    let mut block = BlockEnd {
+        content,
+        end: content,
+        chomping,
+    };
     let mut line_end_before = line_end(text, pos);
     loop {
         let line_break = line_break(text, line_end_before);
         let start = line_end_before + line_break.len();
         if line_break.is_empty() || start == text.len() {
-            return end;
+            return block;
         }
         let line = &text[start..line_end(text, start)];
         let spaces = line.len() - line.trim_start_matches(' ').len();
@@ -223,13 +239,35 @@ pub(super) fn block_end(text: &str, pos: usize, indent: Option<usize>) -> usize 
                 .strip_prefix("...")
                 .is_some_and(|after| after.is_empty() || after.starts_with([' ', '\t']));
         if is_document_end || !(is_empty || is_content) {
-            return end;
+            return block;
         }
         line_end_before = start + line.len();
-        if is_content || keep {
-            end = line_end_before;
+        if is_content {
+            block.content = line_end_before;
+        }
+        if is_content || chomping == Some(b'+') {
+            block.end = line_end_before;
         }
     }
+}
+
+/// What a block scalar reads as when nothing but empty lines follows it up to
+/// the end of the text; the parser adds line ends there that do not exist.
+pub(super) fn at_text_end(text: &str, block: BlockEnd, value: &str) -> Option<String> {
+    let tail = &text[block.content..];
+    let tail = tail.find(['\n', '\r']).map_or("", |at| &tail[at..]);
+    if !tail.trim_matches([' ', '\n', '\r']).is_empty() {
+        return None;
+    }
+    let breaks = tail.matches(['\n', '\r']).count() - tail.matches("\r\n").count();
+    let body = value.trim_end_matches('\n');
+    let kept = match (block.chomping, body.is_empty()) {
+        (Some(b'+'), false) => breaks,
+        (Some(b'+'), true) => breaks.saturating_sub(1),
+        (None, false) => breaks.min(1),
+        _ => 0,
+    };
+    Some(body.to_owned() + &"\n".repeat(kept))
 }
 
 #[cfg(test)]
@@ -255,11 +293,12 @@ mod tests {
     #[test]
     fn block_scalars_end_with_their_indentation() {
         let text = "a: |\n  x\n\n   y\n\nb: 1\n";
-        assert_eq!(&text[3..block_end(text, 3, Some(2))], "|\n  x\n\n   y");
+        let end = |text, indent| block_end(text, 3, indent).end;
+        assert_eq!(&text[3..end(text, Some(2))], "|\n  x\n\n   y");
         let text = "a: |+ # c\n  x\n\nb: 1\n";
-        assert_eq!(&text[3..block_end(text, 3, Some(2))], "|+ # c\n  x\n");
+        assert_eq!(&text[3..end(text, Some(2))], "|+ # c\n  x\n");
         let text = "a: >-\n\nb: 1\n";
-        assert_eq!(&text[3..block_end(text, 3, None)], ">-");
+        assert_eq!(&text[3..end(text, None)], ">-");
     }
 
     #[test]

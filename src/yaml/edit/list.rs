@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::site::{Site, Splice};
 use crate::yaml::emit;
 use crate::yaml::lex;
-use crate::yaml::node::{CollectionStyle, Kind, NodeId};
+use crate::yaml::node::{CollectionStyle, Kind, NodeId, ScalarStyle};
 
 impl Site<'_> {
     /// The spans of the entries or items of `id`.
@@ -150,7 +150,7 @@ impl Site<'_> {
                 Some(self.put_inline(id, empty))
             }
             CollectionStyle::Block if self.starts_line(child.start) => {
-                Some(vec![Splice::delete(self.lines(child))])
+                Some(vec![Splice::delete(self.removable_lines(child))])
             }
             CollectionStyle::Block => {
                 // Behind a dash: what follows moves up into its place.
@@ -161,6 +161,42 @@ impl Site<'_> {
             }
             CollectionStyle::Flow => Some(self.remove_in_flow(&children, index)),
         }
+    }
+
+    /// The lines of a child that goes. Empty lines and line ends behind it must
+    /// not become part of a text in front of it that keeps them.
+    fn removable_lines(&self, child: &Range<usize>) -> Range<usize> {
+        let lines = self.lines(child);
+        let start = lex::line_start(self.text, child.start);
+        let before = self.text[..start].trim_end_matches([' ', '\n', '\r']).len();
+        let text_before = self.document.nodes.iter().find(|node| {
+            let is_block = matches!(
+                node.scalar(),
+                Some((_, ScalarStyle::Literal | ScalarStyle::Folded))
+            );
+            is_block && (before..start).contains(&node.span.end)
+        });
+        let Some(text_before) = text_before else {
+            return lines;
+        };
+        if lines.start < start {
+            return start..lines.end;
+        }
+        let header = self.text[text_before.span.start..].bytes().skip(1);
+        let mut indicators = header.take_while(|byte| matches!(byte, b'+' | b'-' | b'1'..=b'9'));
+        let mut end = lines.end;
+        if indicators.any(|byte| byte == b'+') {
+            loop {
+                let rest = self.text[end..].trim_start_matches(' ');
+                let blank = self.text.len() - rest.len();
+                let line_break = lex::line_break(self.text, blank);
+                if line_break.is_empty() {
+                    break;
+                }
+                end = blank + line_break.len();
+            }
+        }
+        lines.start..end
     }
 
     fn remove_in_flow(&self, children: &[Range<usize>], index: usize) -> Vec<Splice> {
@@ -178,20 +214,13 @@ impl Site<'_> {
             return vec![Splice::delete(child.start..to)];
         }
         // The last of several: the comma before it goes too, unless one follows.
-        let before = children[index - 1].end;
-        let comma_before = self.comma_after(before).filter(|_| comma.is_none());
+        let comma_before = self.comma_after(children[index - 1].end);
+        let after_comma = comma_before.map_or(child.start, |comma| comma + 1);
+        let is_commented = self.text[after_comma..child.start].contains('#');
         let from = match (has_lines, self.previous_line_end(child.start)) {
             (true, Some(previous)) => previous,
-            _ => {
-                let between = &self.text[before..child.start];
-                let blanks = between.len() - between.trim_end_matches([' ', '\t']).len();
-                child.start
-                    - if self.starts_line(child.start) {
-                        0
-                    } else {
-                        blanks
-                    }
-            }
+            _ if is_commented => child.start,
+            _ => after_comma,
         };
         let to = if has_lines {
             lex::line_end(self.text, end)
@@ -199,7 +228,9 @@ impl Site<'_> {
             end
         };
         let mut splices = vec![Splice::delete(from..to)];
-        splices.extend(comma_before.map(|comma| Splice::delete(comma..comma + 1)));
+        if let Some(before) = comma_before.filter(|_| comma.is_none()) {
+            splices.push(Splice::delete(before..before + 1));
+        }
         splices
     }
 }

@@ -28,7 +28,7 @@ impl Splice {
     }
 }
 
-/// Makes all splices at once; they must not overlap.
+/// Makes all splices at once. Deletions may overlap.
 pub(super) fn apply(text: &str, mut splices: Vec<Splice>) -> String {
     splices.sort_by_key(|splice| (splice.range.start, splice.range.end));
     let mut edited = String::with_capacity(text.len() + 64);
@@ -36,7 +36,7 @@ pub(super) fn apply(text: &str, mut splices: Vec<Splice>) -> String {
     for splice in splices {
         edited.push_str(text.get(at..splice.range.start).unwrap_or_default());
         edited.push_str(&splice.text);
-        at = splice.range.end;
+        at = at.max(splice.range.end);
     }
     edited.push_str(&text[at..]);
     edited
@@ -119,6 +119,7 @@ impl<'t> Site<'t> {
             line_break: self.line_break(at),
             step: self.habit(|kind| matches!(kind, Kind::Mapping { .. }), 1),
             dash: self.habit(|kind| matches!(kind, Kind::Sequence { .. }), 0),
+            lines: true,
         }
     }
 
@@ -201,9 +202,14 @@ impl<'t> Site<'t> {
         span.start..span.start + text.trim_end_matches([' ', '\t', '\n', '\r']).len()
     }
 
-    /// Takes a tag away, with the blanks before it.
+    /// Takes a tag away, with the blanks before it; at the start of a line, where
+    /// those are indentation, with the blanks behind it.
     pub(super) fn without_tag(&self, id: NodeId) -> Option<Splice> {
         let tag = self.document.node(id).tag.as_ref()?;
+        if self.starts_line(tag.span.start) {
+            let after = lex::skip_blanks(self.text, tag.span.end);
+            return Some(Splice::delete(tag.span.start..after));
+        }
         let before = self.text[..tag.span.start]
             .trim_end_matches([' ', '\t'])
             .len();

@@ -112,24 +112,29 @@ impl Site<'_> {
     /// Writes a list or mapping in block style.
     fn put_block(&self, id: NodeId, value: &Value) -> Option<Vec<Splice>> {
         let node = self.document.node(id);
-        let fit = self.fit(node.span.end);
-        if self.is_filled_block(id) {
-            return self.put_block_over_block(id, value, &fit);
-        }
         let written = self.written(id);
-        let slot = self.slot(id);
         let after = lex::line_end(self.text, written.end);
+        let fit = self.fit(written.end);
+        let fit_before_comment = Fit {
+            lines: after == written.end,
+            ..fit
+        };
+        if self.is_filled_block(id) {
+            return self.put_block_over_block(id, value, &fit_before_comment);
+        }
+        let slot = self.slot(id);
         let has_properties = node.outer.start != node.span.start;
         let below = |column: usize| -> Option<Vec<Splice>> {
             let lines = fit.new_line(column) + &fit.block(value, column)?;
+            let (end, space) = self.behind(written.end);
             Some(vec![
-                Splice::delete(slot.min(written.start)..written.end),
+                Splice::replace(slot.min(written.start)..end, space),
                 Splice::insert(after, lines),
             ])
         };
         match (node.parent, self.entry_of(id)) {
             (None, _) if self.starts_line(node.outer.start) && !has_properties => {
-                let block = fit.block(value, self.column(written.start))?;
+                let block = fit_before_comment.block(value, self.column(written.start))?;
                 Some(vec![Splice::replace(written, block)])
             }
             (None, _) => below(0),
@@ -141,7 +146,7 @@ impl Site<'_> {
                 }
                 let column = self.column(written.start);
                 if !written.is_empty() && self.starts_line(written.start) && column > key {
-                    let block = fit.block(value, column)?;
+                    let block = fit_before_comment.block(value, column)?;
                     return Some(vec![Splice::replace(written, block)]);
                 }
                 below(
@@ -157,9 +162,22 @@ impl Site<'_> {
                 if has_properties || !self.is_bare_after(written.end) {
                     return below(dash + 2);
                 }
-                let block = format!(" {}", fit.block(value, dash + 2)?);
+                let block = format!(" {}", fit_before_comment.block(value, dash + 2)?);
                 Some(vec![Splice::replace(slot..written.end, block)])
             }
+        }
+    }
+
+    /// What to take away, and what to leave, when nothing but blanks and a comment
+    /// stay behind a dash: other parsers refuse a tab there.
+    fn behind(&self, end: usize) -> (usize, &'static str) {
+        let after = lex::skip_blanks(self.text, end);
+        if !self.text[end..after].contains('\t') {
+            (end, "")
+        } else if self.text[after..].starts_with('#') {
+            (after, " ")
+        } else {
+            (after, "")
         }
     }
 
