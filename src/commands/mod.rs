@@ -31,7 +31,7 @@ impl Streams<'_> {
     /// Prints data.
     ///
     /// # Errors
-    /// When nobody reads it any more.
+    /// When it cannot be written.
     pub fn print(&mut self, text: &str) -> Result<()> {
         write_to(self.out, text)
     }
@@ -39,7 +39,7 @@ impl Streams<'_> {
     /// Prints what is no data.
     ///
     /// # Errors
-    /// When nobody reads it any more.
+    /// When it cannot be written.
     pub fn note(&mut self, text: &str) -> Result<()> {
         write_to(self.err, text)
     }
@@ -57,18 +57,24 @@ impl Streams<'_> {
     /// Prints an error for people.
     ///
     /// # Errors
-    /// When nobody reads it any more.
+    /// When it cannot be written.
     pub fn error(&mut self, error: &Error) -> Result<()> {
         let text = text::error(error, self.colour);
         self.note(&text)
     }
 }
 
+/// Writes all of `text`. A reader that has gone, such as `head`, has seen enough.
 fn write_to(stream: &mut dyn Write, text: &str) -> Result<()> {
-    stream
+    let written = stream
         .write_all(text.as_bytes())
-        .and_then(|()| stream.flush())
-        .map_err(|error| Error::internal("cannot write the output").because(error))
+        .and_then(|()| stream.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::internal("cannot write the output").because(error))
+        }
+        Err(_) | Ok(()) => Ok(()),
+    }
 }
 
 /// Runs the command and returns its exit code.
