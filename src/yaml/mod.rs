@@ -21,6 +21,7 @@ mod emit;
 mod error;
 mod lex;
 mod node;
+mod read;
 mod resolve;
 mod stream;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! One file: its text and its documents.
 
-use super::build;
 use super::error::{EditError, YamlError};
 use super::node::Document;
+use super::read;
 
 /// What a file may ask of us. Checked while reading, before any other parser
 /// sees the text.
@@ -61,7 +61,7 @@ impl Stream {
     /// twice, or an alias without its anchor.
     pub fn parse(text: impl Into<String>, limits: &Limits) -> Result<Self, YamlError> {
         let text = text.into();
-        let documents = build::documents(&text, limits)?;
+        let documents = read::documents(&text, limits)?;
         Ok(Self {
             text,
             documents,

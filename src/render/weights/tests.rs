@@ -66,3 +66,93 @@ fn corpus_routes() {
         None => eprintln!("skipped: WEIRKEEPER_CORPUS is not set"),
     }
 }
+
+const HEAD: &str =
+    "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n";
+
+fn route(rules: &str) -> Stream {
+    let text = format!("{HEAD}spec:\n  rules:\n{rules}");
+    Stream::parse(text, &Limits::default()).unwrap()
+}
+
+fn read(rules: &str) -> Result<Vec<i64>, WeightError> {
+    weights_of(&route(rules).documents()[0], 0, &["p", "c"])
+}
+
+#[test]
+fn weights_are_read_for_sure_or_not_at_all() {
+    let rule =
+        |weight: &str| format!("  - backendRefs: [{{name: p, weight: {weight}}}, {{name: c}}]\n");
+    for (weight, expected) in [
+        ("0", 0),
+        ("100", 100),
+        ("1000000", 1_000_000),
+        ("0x46", 70),
+        ("!!int \"10\"", 10),
+        ("!!int 0x10", 16),
+        ("", 1),
+        ("~", 1),
+    ] {
+        assert_eq!(read(&rule(weight)), Ok(vec![expected, 1]), "{weight}");
+    }
+    for weight in [
+        "\"100\"", "010", "+1", "1_0", "1.0", "1e2", "0b11", "0o7", "!!str 5", "[]", "x",
+    ] {
+        let error = read(&rule(weight)).unwrap_err();
+        assert!(matches!(error, WeightError::NotAWeight { .. }), "{weight}");
+        assert!(!error.span().is_empty());
+    }
+    for weight in ["-1", "1000001"] {
+        assert!(read(&rule(weight)).is_err(), "{weight}");
+    }
+}
+
+#[test]
+fn every_rule_with_all_backends_is_set() {
+    let rules = "  - backendRefs: [{name: p}, {name: c, weight: 5}]\n  - backendRefs: [{name: p}]\n  - backendRefs: [{name: c}, {name: x}, {name: p}]\n";
+    let mut stream = route(rules);
+    let document = &stream.documents()[0];
+    assert_eq!(rules_with(document, &["p", "c"]), [0, 2]);
+    let to = weights(&[("p", 1), ("c", 5)]);
+    assert_eq!(set_weights(&mut stream, &to), Ok(2));
+    // 1 is what a missing weight means.
+    let expected = rules.replace("{name: c}, {name: x}", "{name: c, weight: 5}, {name: x}");
+    assert_eq!(stream.text(), format!("{HEAD}spec:\n  rules:\n{expected}"));
+}
+
+#[test]
+fn nothing_is_set_when_something_is_wrong() {
+    let refused = |rules: &str, to: &[(&str, i64)]| {
+        let mut stream = route(rules);
+        let before = stream.text().to_owned();
+        let error = set_weights(&mut stream, &weights(to)).unwrap_err();
+        assert_eq!(stream.text(), before);
+        error
+    };
+    let both = "  - backendRefs: [{name: p, weight: 9}, {name: c, weight: 1}]\n";
+    assert_eq!(refused(both, &[]), WeightError::NoBackends);
+    for weight in [-1, 1_000_001] {
+        let error = refused(both, &[("p", weight), ("c", 1)]);
+        assert!(matches!(error, WeightError::OutOfRange { .. }));
+    }
+    let error = refused(both, &[("p", 1), ("d", 1)]);
+    assert_eq!(
+        error.to_string(),
+        "no rule has the backends `d` and `p` together; rule 0 of r has `p`, `c`"
+    );
+    let twice = "  - backendRefs: [{name: p}, {name: c}, {name: p, port: 1}]\n";
+    let error = refused(twice, &[("p", 1), ("c", 1)]);
+    assert!(matches!(error, WeightError::Twice { .. }));
+    // The first rule could be set, the second cannot: its list is that of a third.
+    let shared = format!(
+        "{both}  - backendRefs: &refs [{{name: p}}, {{name: c}}]\n  - backendRefs: *refs\n"
+    );
+    let error = refused(&shared, &[("p", 7), ("c", 3)]);
+    assert!(
+        matches!(error, WeightError::Edit(EditError::Shared { .. })),
+        "{error:?}"
+    );
+    let mut other = Stream::parse("kind: Service\n", &Limits::default()).unwrap();
+    let error = set_weights(&mut other, &weights(&[("p", 1)])).unwrap_err();
+    assert_eq!(error, WeightError::NoRoute);
+}

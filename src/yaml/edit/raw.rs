@@ -6,9 +6,9 @@ use serde_yaml::Value;
 
 use super::site::{self, Site, Splice};
 use crate::api::{FieldPath, Segment};
-use crate::yaml::build;
 use crate::yaml::error::{EditError, YamlError};
 use crate::yaml::node::{Document, Kind, Located, NodeId, Role};
+use crate::yaml::read;
 use crate::yaml::resolve::Scalar;
 use crate::yaml::stream::Stream;
 use crate::yaml::verify::{self, Change};
@@ -57,7 +57,7 @@ impl Stream {
             path: path.to_string(),
             span: span.clone(),
         };
-        let documents = match build::documents(&text, &self.limits) {
+        let documents = match read::documents(&text, &self.limits) {
             Ok(documents) => documents,
             Err(YamlError::UnknownAlias { name, .. }) => {
                 return Err(anchor_in_use(document, path, &name).unwrap_or_else(unfaithful));
