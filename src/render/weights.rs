@@ -146,12 +146,13 @@ pub fn weights_of(
 ///
 /// A weight that already is what it should be is not touched, so a file that is
 /// right stays as it is. A missing weight is added after the last key of its
-/// backendRef.
+/// backendRef. An integer that readers take for different ones (`010`) or that
+/// is out of range is overwritten.
 ///
 /// # Errors
 ///
 /// No backends, a weight out of range, no route, no rule with all the backends,
-/// a weight that cannot be read, or one that cannot be changed without changing
+/// a weight that is not an integer at all, or one that cannot be changed without changing
 /// something else. Nothing is changed then.
 pub fn set_weights(
     stream: &mut Stream,
@@ -207,8 +208,10 @@ pub fn set_in_rules(
     for &rule in rules {
         for (backend, &weight) in weights {
             let path = weight_path(tree, rule, backend)?;
-            if weight_at(tree, backend, &path)? != weight {
-                values.push((path, Scalar::from(weight)));
+            match weight_at(tree, backend, &path) {
+                Ok(current) if current == weight => {}
+                Err(error) if !is_some_integer(tree, &path) => return Err(error),
+                Ok(_) | Err(_) => values.push((path, Scalar::from(weight))),
             }
         }
     }
@@ -317,6 +320,19 @@ fn weight_at(document: &Document, backend: &str, path: &FieldPath) -> Result<i64
         });
     }
     Ok(weight)
+}
+
+/// Whether what stands at `path` is meant as an integer, whichever.
+fn is_some_integer(document: &Document, path: &FieldPath) -> bool {
+    let node = document.get(path).filter(|node| node.tag.is_none());
+    let Some((text, ScalarStyle::Plain)) = node.and_then(Node::scalar) else {
+        return false;
+    };
+    let digits = text.trim_start_matches(['+', '-']);
+    digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'o' | b'_'))
 }
 
 /// Says what the rules of the file have instead.

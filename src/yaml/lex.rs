@@ -142,38 +142,55 @@ pub(super) fn quoted_end(text: &str, pos: usize) -> Option<usize> {
 /// found out.
 pub(super) fn plain_end(text: &str, pos: usize, value: &str) -> Option<usize> {
     let mut at = pos;
-    let mut chars = value.chars().peekable();
-    while let Some(char) = chars.next() {
-        if char == '\n' || (char == ' ' && text[skip_blanks(text, at)..].starts_with(['\n', '\r']))
-        {
-            let mut expected = 0;
-            if char == '\n' {
-                expected = 1;
-                while chars.next_if_eq(&'\n').is_some() {
-                    expected += 1;
-                }
-            }
-            let mut breaks = 0;
-            loop {
-                let blank = skip_blanks(text, at);
-                let line_break = line_break(text, blank);
-                if line_break.is_empty() {
-                    at = blank;
-                    break;
-                }
-                breaks += 1;
-                at = blank + line_break.len();
-            }
-            if breaks != expected + 1 {
-                return None;
-            }
-        } else if text[at..].starts_with(char) {
-            at += char.len_utf8();
-        } else {
+    let mut value = value;
+    while !value.is_empty() {
+        let word = value.find([' ', '\t', '\n']).unwrap_or(value.len());
+        let (word, rest) = value.split_at(word);
+        if !text[at..].starts_with(word) {
             return None;
         }
+        at += word.len();
+        value = rest;
+        if value.is_empty() {
+            break;
+        }
+        let blank = skip_blanks(text, at);
+        if line_break(text, blank).is_empty() {
+            value = value.strip_prefix(&text[at..blank])?;
+            if blank == at {
+                return None;
+            }
+            at = blank;
+            continue;
+        }
+        // One line end reads as a space, each further one as itself.
+        let (breaks, end) = fold(text, at);
+        let lines = value.len() - value.trim_start_matches('\n').len();
+        value = match lines {
+            0 => value.strip_prefix(' ')?,
+            lines => &value[lines..],
+        };
+        if breaks != lines + 1 {
+            return None;
+        }
+        at = end;
     }
     Some(at)
+}
+
+/// How many line ends come before the next word, and where that begins.
+fn fold(text: &str, pos: usize) -> (usize, usize) {
+    let mut at = pos;
+    let mut breaks = 0;
+    loop {
+        let blank = skip_blanks(text, at);
+        let line_break = line_break(text, blank);
+        if line_break.is_empty() {
+            return (breaks, blank);
+        }
+        breaks += 1;
+        at = blank + line_break.len();
+    }
 }
 
 /// The end of `&name` or `*name` that starts at `pos`.
@@ -288,6 +305,8 @@ mod tests {
         assert_eq!(plain_end("a\n\n\n  b", 0, "a\n\nb"), Some(7));
         assert_eq!(plain_end("a\n\n  b", 0, "a b"), None);
         assert_eq!(plain_end("a c", 0, "a b"), None);
+        assert_eq!(plain_end("a\t b", 0, "a\t b"), Some(4));
+        assert_eq!(plain_end("ab", 0, "a b"), None);
     }
 
     #[test]

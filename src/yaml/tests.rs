@@ -224,6 +224,9 @@ fn hostile_texts_end_early() {
             limit: 1000
         }
     );
+    // As long as a file may be; these take time in proportion only.
+    let spaces = format!("a: x{}y\nb: 1\n", " ".repeat(1 << 20));
+    assert_eq!(stream(&spaces).documents().len(), 1);
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned();
     let mut chain = "b0: &b0 {a: 1}\n".to_owned();
     for level in 1..12 {

@@ -121,6 +121,22 @@ fn every_rule_with_all_backends_is_set() {
 }
 
 #[test]
+fn doubtful_integers_are_overwritten_and_other_things_are_not() {
+    let rule =
+        |weight: &str| format!("  - backendRefs: [{{name: p, weight: {weight}}}, {{name: c}}]\n");
+    let to = weights(&[("p", 8), ("c", 1)]);
+    for weight in ["010", "1_0", "0b11", "-5", "9999999", "0X10", "+9"] {
+        let mut stream = route(&rule(weight));
+        assert_eq!(set_weights(&mut stream, &to), Ok(1), "{weight}");
+        assert_eq!(stream.text(), route(&rule("8")).text());
+    }
+    for weight in ["\"8\"", "eight", "1.5", "{}", "!!str 8"] {
+        let error = set_weights(&mut route(&rule(weight)), &to).unwrap_err();
+        assert!(matches!(error, WeightError::NotAWeight { .. }), "{weight}");
+    }
+}
+
+#[test]
 fn nothing_is_set_when_something_is_wrong() {
     let refused = |rules: &str, to: &[(&str, i64)]| {
         let mut stream = route(rules);
