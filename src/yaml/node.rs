@@ -374,8 +374,7 @@ impl Document {
         Located::Own(id)
     }
 
-    /// The column a value's children would be shown at: for messages, the span
-    /// of a value that is short enough to underline.
+    /// A span for messages, short enough to underline.
     pub(super) fn short_span(&self, id: NodeId) -> Range<usize> {
         first_token(self, self.node(id))
     }
