@@ -12,6 +12,7 @@ use crate::repo::inventory::Inventory;
 use crate::repo::rollout;
 use crate::select;
 use crate::settings::Settings;
+use crate::yaml::to_text;
 
 pub(super) fn run(
     options: &cli::Render,
@@ -43,8 +44,8 @@ pub(super) fn run(
         return Ok(0);
     }
     for object in objects {
-        let text = serde_yaml::to_string(&object)
-            .map_err(|error| Error::internal("cannot write YAML").because(error))?;
+        let text = to_text(&object)
+            .ok_or_else(|| Error::internal("an object cannot be written as YAML"))?;
         streams.print(&format!("---\n{text}"))?;
     }
     Ok(0)

@@ -105,7 +105,7 @@ impl<'a> Tick<'a> {
             return Ok(drift.unwrap_or_else(|| self.finish()));
         }
         if self.status.failed_checks >= self.analysis.threshold() {
-            return Ok(self.rollback(format!(
+            return Ok(self.rollback(&format!(
                 "{} failed checks reached the threshold of {}",
                 self.status.failed_checks,
                 self.analysis.threshold()
@@ -336,7 +336,7 @@ impl<'a> Tick<'a> {
         Ok(Some(match (stuck && !canary_serves, phase) {
             (false, _) => self.unchanged(Action::Held, why.clone()),
             (true, Phase::Promoting | Phase::Finalising) => self.fail_promotion(why),
-            (true, _) => self.rollback(why.clone()),
+            (true, _) => self.rollback(why),
         }))
     }
 
@@ -346,7 +346,7 @@ impl<'a> Tick<'a> {
             Readiness::NotReady(why) | Readiness::Unknown(why) => {
                 Some(self.unchanged(Action::Held, why.clone()))
             }
-            Readiness::Stuck(why) => Some(self.rollback(why.clone())),
+            Readiness::Stuck(why) => Some(self.rollback(why)),
         })
     }
 
@@ -420,7 +420,7 @@ impl<'a> Tick<'a> {
     }
 
     /// Flagger: `rollback`.
-    fn rollback(&self, why: String) -> Plan {
+    fn rollback(&self, why: &str) -> Plan {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Failed);
         status.failed_checks = 0;
@@ -428,7 +428,8 @@ impl<'a> Tick<'a> {
         status.tracked_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
         self.scale_down(&mut status, &mut effects);
-        self.plan(Action::RolledBack, status, effects, vec![why])
+        let reason = format!("rolled back: {why}");
+        self.plan(Action::RolledBack, status, effects, vec![reason])
     }
 
     /// Flagger: `handleFailedPromotion`.
@@ -437,7 +438,7 @@ impl<'a> Tick<'a> {
         self.enter(&mut status, Phase::Failed);
         let effects = self.traffic_to(Traffic::CANARY, &mut status);
         status.canary_weight = Traffic::CANARY.canary;
-        let reason = format!("promotion failed, all traffic stays on the canary: {why}");
+        let reason = format!("promotion failed, all traffic goes to the canary: {why}");
         self.plan(Action::RolledBack, status, effects, vec![reason])
     }
 

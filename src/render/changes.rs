@@ -9,7 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 use crate::repo::files::Files;
 use crate::repo::manifest::{Manifest, ParsedFile};
-use crate::yaml::Stream;
+use crate::yaml::{Stream, to_text};
 
 /// Texts by path that differ from the commit. Canaries that share a file edit
 /// it one after the other.
@@ -66,8 +66,8 @@ impl Changes {
             ))
             .hint("rename or remove it"));
         }
-        let body = serde_yaml::to_string(object)
-            .map_err(|error| Error::internal("cannot write YAML").because(error))?;
+        let body = to_text(object)
+            .ok_or_else(|| Error::internal(format!("{path} cannot be written as YAML")))?;
         self.texts
             .insert(path.to_owned(), format!("# {comment}\n{body}"));
         Ok(())

@@ -44,7 +44,15 @@ pub fn outcome(outcome: &Outcome) -> String {
             Verdict::NoData => "NO DATA",
             Verdict::Error => "ERROR",
         };
-        line(&mut text, &format!("{mark}: {}", metric.summary()));
+        let summary = metric.summary();
+        // What failed is a reason already.
+        if !outcome
+            .reasons
+            .iter()
+            .any(|reason| reason.ends_with(&summary))
+        {
+            line(&mut text, &format!("{mark}: {summary}"));
+        }
         for warning in &metric.warnings {
             line(&mut text, &format!("{}: {warning}", metric.name));
         }

@@ -18,6 +18,26 @@ pub(super) struct Fit<'t> {
     pub(super) lines: bool,
 }
 
+/// `value` as a file of its own, in block style, ending with a line break.
+/// Texts that some reader of YAML 1.1 takes for something else (`on`, `y`,
+/// `1_000`) are quoted. `None` for a value with a tag, or without parts.
+///
+/// ```
+/// let value = serde_yaml::from_str("{name: 'on', ports: [80]}").unwrap();
+/// assert_eq!(weirkeeper::yaml::to_text(&value).unwrap(), "name: \"on\"\nports:\n  - 80\n");
+/// ```
+#[must_use]
+pub fn to_text(value: &Value) -> Option<String> {
+    let fit = Fit {
+        line_break: "\n",
+        step: 2,
+        dash: 2,
+        lines: true,
+    };
+    let text = is_filled(value).then(|| fit.block(value, 0))??;
+    Some(format!("{text}\n"))
+}
+
 /// How a flow collection is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Flow {

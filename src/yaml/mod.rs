@@ -29,6 +29,7 @@ mod tests;
 mod value;
 mod verify;
 
+pub use emit::to_text;
 pub use error::{EditError, YamlError};
 pub use node::{CollectionStyle, Document, Entry, Item, Kind, Node, NodeId, Property, ScalarStyle};
 pub use resolve::Scalar;

@@ -124,12 +124,13 @@ fn shown(at: Timestamp, run: &Run) -> String {
 }
 
 async fn ending(repository: &DemoRepository) -> Result<String> {
+    let log = repository.log().await?;
     Ok(format!(
-        "The book of it, git log --graph:\n\n{}\n\
+        "The book of it, git log --graph:\n\n{}\n\n\
          repository  {}\n\
          remote      {}\n\
          Look at a step:  git -C {} show HEAD~2\n",
-        repository.log().await?,
+        log.trim_end(),
         repository.path().display(),
         repository.remote().display(),
         repository.path().display(),

@@ -220,9 +220,13 @@ fn git_without_user_settings(settings: &Settings) -> GitOptions {
     let person = person(Timestamp::UNIX_EPOCH);
     let mut git = git_options(&Settings {
         token: None,
-        environment: Environment::new(settings.environment.iter().filter_map(|(name, value)| {
-            (!name.starts_with("GIT_")).then(|| (name.to_owned(), value.to_owned()))
-        })),
+        environment: Environment::new(
+            settings
+                .environment
+                .iter()
+                .filter(|(name, _)| !name.starts_with("GIT_"))
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        ),
         ..settings.clone()
     });
     let fixed = [
