@@ -1,0 +1,206 @@
+//! The state machine (Flagger: `scheduler.go`, `advanceCanary`).
+
+mod analysis;
+mod parts;
+mod stages;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::{Action, Answer, Answers, Facts, Plan, Probe, Readiness, Workload};
+use crate::api::{Analysis, Canary, CanarySpec, GitOps, OnDrift, Phase, Status, Traffic};
+
+/// Probes without an answer; ends the tick until they have one.
+#[derive(Debug)]
+pub(super) struct Ask(pub(super) Vec<Probe>);
+
+/// A stage either ends with its value or asks.
+type Stage<T = Plan> = Result<T, Ask>;
+
+/// One tick of one Canary.
+pub(super) struct Tick<'a> {
+    spec: &'a CanarySpec,
+    analysis: Cow<'a, Analysis>,
+    gitops: Cow<'a, GitOps>,
+    facts: &'a Facts,
+    answers: &'a Answers,
+    now: Timestamp,
+    status: Status,
+}
+
+impl<'a> Tick<'a> {
+    pub(super) fn new(
+        canary: &'a Canary,
+        facts: &'a Facts,
+        answers: &'a Answers,
+        now: Timestamp,
+    ) -> Self {
+        let analysis = match &canary.spec.analysis {
+            Some(analysis) => Cow::Borrowed(analysis),
+            None => Cow::Owned(Analysis::default()),
+        };
+        Self {
+            analysis,
+            gitops: canary.spec.gitops(),
+            spec: &canary.spec,
+            facts,
+            answers,
+            now,
+            status: canary.status.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The stages in Flagger's order. Two are Weirkeeper's own: a cancelled
+    /// run ends before anything else is asked, and weights that somebody
+    /// changed by hand hold everything except a rollback.
+    pub(super) fn run(&self) -> Stage {
+        if self.spec.is_suspended() {
+            return Ok(self.unchanged(Action::Suspended, "suspended by spec.suspend".to_owned()));
+        }
+        if let Some(due) = self.not_due() {
+            return Ok(self.unchanged(Action::NotDue, format!("next step not before {due}")));
+        }
+        let phase = match self.status.phase {
+            None | Some(Phase::Initializing) => return self.initialise(),
+            Some(phase) => phase,
+        };
+        if !self.should_advance(phase) {
+            return Ok(self.idle());
+        }
+        if self.is_cancelled(phase) {
+            return Ok(self.cancel());
+        }
+        if let Some(plan) = self.primary_not_ready(phase)? {
+            return Ok(plan);
+        }
+        let drift = self.drift();
+        if !Self::is_running(phase) {
+            return Ok(drift.unwrap_or_else(|| self.start()));
+        }
+        if Self::is_analysed(phase) && self.has_new_revision() {
+            return Ok(drift.unwrap_or_else(|| self.restart()));
+        }
+        if let Some(plan) = self.canary_not_ready()? {
+            return Ok(plan);
+        }
+        if self.spec.skips_analysis() {
+            return Ok(drift.unwrap_or_else(|| self.promote_at_once()));
+        }
+        if phase == Phase::Promoting {
+            return Ok(drift.unwrap_or_else(|| self.return_traffic()));
+        }
+        if phase == Phase::Finalising {
+            return Ok(drift.unwrap_or_else(|| self.finish()));
+        }
+        if self.status.failed_checks >= self.analysis.threshold() {
+            return Ok(self.rollback(&format!(
+                "{} failed checks reached the threshold of {}",
+                self.status.failed_checks,
+                self.analysis.threshold()
+            )));
+        }
+        self.analyse(drift)
+    }
+
+    /// Before `lastStepTime + interval`, that time.
+    fn not_due(&self) -> Option<Timestamp> {
+        let due = self.due()?;
+        (self.now < due).then_some(due)
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        self.status
+            .last_step_time
+            .and_then(|last| last.checked_add(self.analysis.interval()).ok())
+    }
+
+    /// Has the run started and not yet ended?
+    fn is_running(phase: Phase) -> bool {
+        Self::is_analysed(phase) || matches!(phase, Phase::Promoting | Phase::Finalising)
+    }
+
+    /// Is the new revision being judged?
+    fn is_analysed(phase: Phase) -> bool {
+        matches!(phase, Phase::Progressing | Phase::WaitingPromotion)
+    }
+
+    /// Flagger: `shouldAdvance`. A revision that arrives in `Failed` is seen
+    /// until a tick starts it, not only in the first one.
+    fn should_advance(&self, phase: Phase) -> bool {
+        phase == Phase::Waiting || Self::is_running(phase) || self.has_new_revision()
+    }
+
+    /// Flagger: `hasSpecChanged`, then `HasConfigChanged`.
+    fn has_new_revision(&self) -> bool {
+        if self.status.last_applied_spec.is_empty() {
+            return true;
+        }
+        let spec_changed = self.facts.revision != self.status.last_promoted_spec
+            && self.facts.revision != self.status.last_applied_spec;
+        spec_changed || self.facts.configs != self.status.tracked_configs
+    }
+
+    /// Is the target back at the promoted revision while another one is under
+    /// analysis? In Git, reverting the version bump is the abort button.
+    fn is_cancelled(&self, phase: Phase) -> bool {
+        (Self::is_analysed(phase) || phase == Phase::Waiting)
+            && !self.status.last_promoted_spec.is_empty()
+            && self.facts.revision == self.status.last_promoted_spec
+            && self.status.last_applied_spec != self.status.last_promoted_spec
+    }
+
+    /// A plan that holds when the route does not carry what the state says.
+    fn drift(&self) -> Option<Plan> {
+        let recorded = self.status.routed?;
+        if self.gitops.on_drift == OnDrift::Follow || self.facts.routed.agrees_with(recorded) {
+            return None;
+        }
+        let Traffic {
+            primary, canary, ..
+        } = self.facts.routed.traffic();
+        Some(self.unchanged(
+            Action::Held,
+            format!(
+                "the route carries {primary}/{canary} but the state says {}/{}: somebody changed it. \
+                 Set the weights back, or set spec.gitops.onDrift to follow",
+                recorded.primary, recorded.canary
+            ),
+        ))
+    }
+
+    fn readiness(&self, workload: Workload) -> Stage<&Readiness> {
+        let wanted = [workload, Workload::Canary].map(|workload| self.readiness_probe(workload));
+        let [probe, canary] = &wanted;
+        if let Some(Answer::Readiness(readiness)) = self.answers.get(probe) {
+            return Ok(readiness);
+        }
+        // Both are needed in a running phase: one round of questions instead of two.
+        let running = self.status.phase.is_some_and(Self::is_running);
+        let both = running && canary != probe && !self.answers.contains_key(canary);
+        Err(Ask(match both {
+            true => wanted.to_vec(),
+            false => vec![probe.clone()],
+        }))
+    }
+
+    /// `progressDeadlineSeconds` counts from the last step.
+    fn readiness_probe(&self, workload: Workload) -> Probe {
+        let percent = match workload {
+            Workload::Primary => self.analysis.primary_ready_threshold,
+            Workload::Canary => self.analysis.canary_ready_threshold,
+        };
+        let allowed = self.spec.progress_deadline();
+        let waited = self
+            .status
+            .last_step_time
+            .map(|last| self.now.duration_since(last));
+        Probe::Readiness {
+            workload,
+            percent: percent.unwrap_or(Analysis::READY_THRESHOLD),
+            deadline: waited
+                .is_some_and(|waited| waited > allowed)
+                .then_some(allowed),
+        }
+    }
+}

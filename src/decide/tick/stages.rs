@@ -1,0 +1,230 @@
+//! The stages around the analysis: bootstrap, start, restart, promotion, end.
+
+use super::{Stage, Tick};
+use crate::api::{Deferred, Phase, Traffic};
+use crate::decide::{Action, Effect, Plan, Primary, Readiness, Workload, after_promotion_step};
+
+impl Tick<'_> {
+    /// Bootstrap: the primary and its Services first; once the primary is
+    /// ready the apex Service and the route; the target's pods go in a later
+    /// commit, so that no request ever meets a backend without pods.
+    pub(super) fn initialise(&self) -> Stage {
+        let mut status = self.status.clone();
+        if self.facts.primary == Primary::Missing {
+            self.enter(&mut status, Phase::Initializing);
+            return Ok(self.plan(
+                Action::Held,
+                status,
+                vec![Effect::EnsureServices, Effect::CreatePrimary],
+                vec![format!(
+                    "{} created, waiting until it is ready",
+                    self.spec.primary_name()
+                )],
+            ));
+        }
+        if !self.spec.skips_analysis() {
+            match self.readiness(Workload::Primary)? {
+                Readiness::Ready => {}
+                Readiness::NotReady(why) | Readiness::Stuck(why) | Readiness::Unknown(why) => {
+                    self.enter(&mut status, Phase::Initializing);
+                    return Ok(self.plan(Action::Held, status, Vec::new(), vec![why.clone()]));
+                }
+            }
+        }
+        self.enter(&mut status, Phase::Initialized);
+        // A primary that was there before and runs something else: the target
+        // is a new revision, and the next tick starts it.
+        let revision = match self.facts.primary {
+            Primary::Current => self.facts.revision.clone(),
+            Primary::Missing | Primary::Different => String::new(),
+        };
+        status.last_applied_spec.clone_from(&revision);
+        status.last_promoted_spec = revision;
+        status.tracked_configs.clone_from(&self.facts.configs);
+        status.routed = Some(Traffic::PRIMARY);
+        let mut effects = vec![
+            Effect::EnsureServices,
+            Effect::PointApexAtPrimary,
+            Effect::SetTraffic {
+                traffic: Traffic::PRIMARY,
+            },
+        ];
+        if self.gitops.scales_down() {
+            status.deferred = vec![Deferred::ScaleCanaryToZero];
+            effects.push(Effect::Defer {
+                deferred: Deferred::ScaleCanaryToZero,
+            });
+        }
+        let reason = format!(
+            "initialized, all traffic on {}",
+            self.spec.primary_service()
+        );
+        Ok(self.plan(Action::Initialized, status, effects, vec![reason]))
+    }
+
+    /// Nothing new; carries out what waited for an earlier commit.
+    pub(super) fn idle(&self) -> Plan {
+        if self.status.deferred.is_empty() || !self.gitops.scales_down() {
+            return self.unchanged(Action::Idle, "no new revision".to_owned());
+        }
+        let routed = self.facts.routed.traffic();
+        if routed.canary > 0 {
+            return self.unchanged(
+                Action::Held,
+                format!(
+                    "the route sends {} to the canary: it is not scaled down",
+                    routed.canary
+                ),
+            );
+        }
+        let mut status = self.status.clone();
+        let mut effects = Vec::new();
+        self.scale_to_zero(&mut status, &mut effects);
+        let reason = format!("{} scaled to zero", self.spec.target_ref.name);
+        self.plan(Action::Idle, status, effects, vec![reason])
+    }
+
+    pub(super) fn cancel(&self) -> Plan {
+        let mut status = self.status.clone();
+        self.enter(&mut status, Phase::Succeeded);
+        if let Some(condition) = status.conditions.first_mut() {
+            "Cancelled".clone_into(&mut condition.reason);
+            "the target returned to the promoted revision".clone_into(&mut condition.message);
+        }
+        status.failed_checks = 0;
+        status.last_applied_spec.clone_from(&self.facts.revision);
+        status.tracked_configs.clone_from(&self.facts.configs);
+        let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
+        self.scale_down(&mut status, &mut effects);
+        self.plan(
+            Action::Succeeded,
+            status,
+            effects,
+            vec![format!(
+                "cancelled: {} is back at the promoted revision {}",
+                self.spec.target_ref.name, self.facts.revision
+            )],
+        )
+    }
+
+    /// Stage 8. While a promotion runs a stuck primary is the broken side, so
+    /// traffic goes to the canary; after such a failure it stays there.
+    pub(super) fn primary_not_ready(&self, phase: Phase) -> Stage<Option<Plan>> {
+        if self.spec.skips_analysis() {
+            return Ok(None);
+        }
+        let (why, stuck) = match self.readiness(Workload::Primary)? {
+            Readiness::Ready => return Ok(None),
+            Readiness::NotReady(why) | Readiness::Unknown(why) => (why, false),
+            Readiness::Stuck(why) => (why, true),
+        };
+        let canary_serves = phase == Phase::Failed && self.facts.routed.traffic().canary > 0;
+        Ok(Some(match (stuck && !canary_serves, phase) {
+            (false, _) => self.unchanged(Action::Held, why.clone()),
+            (true, Phase::Promoting | Phase::Finalising) => self.fail_promotion(why),
+            (true, _) => self.rollback(why),
+        }))
+    }
+
+    pub(super) fn canary_not_ready(&self) -> Stage<Option<Plan>> {
+        Ok(match self.readiness(Workload::Canary)? {
+            Readiness::Ready => None,
+            Readiness::NotReady(why) | Readiness::Unknown(why) => {
+                Some(self.unchanged(Action::Held, why.clone()))
+            }
+            Readiness::Stuck(why) => Some(self.rollback(why)),
+        })
+    }
+
+    /// Stage 10.
+    pub(super) fn start(&self) -> Plan {
+        let mut status = self.status.clone();
+        self.begin(&mut status);
+        status.deferred.clear();
+        let replicas = self.replicas_when_up();
+        status.target_replicas = None;
+        let target = &self.spec.target_ref.name;
+        self.plan(
+            Action::Started,
+            status,
+            vec![Effect::EnsureServices, Effect::ScaleCanaryUp { replicas }],
+            vec![format!(
+                "new revision {} detected, scaling up {target}",
+                self.facts.revision
+            )],
+        )
+    }
+
+    /// Stage 11.
+    pub(super) fn restart(&self) -> Plan {
+        let mut status = self.status.clone();
+        self.begin(&mut status);
+        let effects = self.traffic_to(Traffic::PRIMARY, &mut status);
+        let reason = format!(
+            "new revision {} detected, the analysis starts over",
+            self.facts.revision
+        );
+        self.plan(Action::Restarted, status, effects, vec![reason])
+    }
+
+    /// Stage 13. The route goes to the primary before the target's pods go.
+    pub(super) fn promote_at_once(&self) -> Plan {
+        let mut status = self.status.clone();
+        self.enter(&mut status, Phase::Succeeded);
+        status.last_promoted_spec = status.last_applied_spec.clone();
+        let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
+        effects.push(Effect::Promote);
+        self.scale_down(&mut status, &mut effects);
+        let reason = "promoted without analysis, as spec.skipAnalysis asks".to_owned();
+        self.plan(Action::Succeeded, status, effects, vec![reason])
+    }
+
+    /// Stage 15 (Flagger: `runPromotionTrafficShift`).
+    pub(super) fn return_traffic(&self) -> Plan {
+        let next = after_promotion_step(&self.analysis, self.facts.routed.traffic());
+        let mut status = self.status.clone();
+        let effects = self.traffic_to(next, &mut status);
+        if next.canary == 0 {
+            self.enter(&mut status, Phase::Finalising);
+            let reason = format!("all traffic back on {}", self.spec.primary_service());
+            return self.plan(Action::Finalising, status, effects, vec![reason]);
+        }
+        status.canary_weight = next.canary;
+        let reason = format!("primary ready, its weight {} %", next.primary);
+        self.plan(Action::Promoting, status, effects, vec![reason])
+    }
+
+    /// Stage 16.
+    pub(super) fn finish(&self) -> Plan {
+        let mut status = self.status.clone();
+        self.enter(&mut status, Phase::Succeeded);
+        status.last_promoted_spec = status.last_applied_spec.clone();
+        let mut effects = Vec::new();
+        self.scale_down(&mut status, &mut effects);
+        let reason = format!("promotion of {} completed", status.last_promoted_spec);
+        self.plan(Action::Succeeded, status, effects, vec![reason])
+    }
+
+    /// Flagger: `rollback`.
+    pub(super) fn rollback(&self, why: &str) -> Plan {
+        let mut status = self.status.clone();
+        self.enter(&mut status, Phase::Failed);
+        status.failed_checks = 0;
+        status.last_applied_spec.clone_from(&self.facts.revision);
+        status.tracked_configs.clone_from(&self.facts.configs);
+        let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
+        self.scale_down(&mut status, &mut effects);
+        let reason = format!("rolled back: {why}");
+        self.plan(Action::RolledBack, status, effects, vec![reason])
+    }
+
+    /// Flagger: `handleFailedPromotion`.
+    pub(super) fn fail_promotion(&self, why: &str) -> Plan {
+        let mut status = self.status.clone();
+        self.enter(&mut status, Phase::Failed);
+        let effects = self.traffic_to(Traffic::CANARY, &mut status);
+        status.canary_weight = Traffic::CANARY.canary;
+        let reason = format!("promotion failed, all traffic goes to the canary: {why}");
+        self.plan(Action::RolledBack, status, effects, vec![reason])
+    }
+}
