@@ -65,15 +65,15 @@ pub struct RouteRef {
     pub path: Option<String>,
     /// Name. Defaults to the apex name.
     pub name: Option<String>,
-    /// Kind. Defaults to `HTTPRoute`.
+    /// Kind. Defaults to an `HTTPRoute`, else a `GRPCRoute`.
     pub kind: Option<String>,
     /// One rule by its `name`. Defaults to every rule with both backends.
     pub rule: Option<String>,
 }
 
 impl RouteRef {
-    /// Default of `kind`.
-    pub const KIND: &str = "HTTPRoute";
+    /// The kinds that are looked for without a `kind`, in this order.
+    pub const KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 }
 
 /// How the primary gets the new version.

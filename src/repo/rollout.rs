@@ -170,7 +170,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn wanted(&self, kind: &'a str, name: &'a str) -> Wanted<'a> {
+    fn wanted<'b>(&'b self, kind: &'b str, name: &'b str) -> Wanted<'b> {
         Wanted {
             kind,
             name,
@@ -179,21 +179,13 @@ impl<'a> Search<'a> {
     }
 
     fn object(&self, kind: &str, name: &str) -> Result<Option<Manifest>> {
-        let wanted = Wanted {
-            kind,
-            name,
-            namespace: self.canary.metadata.namespace.as_deref(),
-        };
+        let wanted = self.wanted(kind, name);
         self.inventory.nearest(&self.levels, &wanted, |_| true)
     }
 
     /// A workload in full: a patch of one has no selector.
     fn workload(&self, name: &str) -> Result<Option<Manifest>> {
-        let wanted = Wanted {
-            kind: &self.canary.spec.target_ref.kind,
-            name,
-            namespace: self.canary.metadata.namespace.as_deref(),
-        };
+        let wanted = self.wanted(&self.canary.spec.target_ref.kind, name);
         self.inventory.nearest(&self.levels, &wanted, |manifest| {
             let spec = manifest.value.get("spec");
             spec.is_some_and(|spec| spec.get("selector").is_some())
@@ -210,18 +202,27 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The route by name: of the kind asked for, else an HTTPRoute, else a
+    /// GRPCRoute.
     fn route(&self) -> Result<Option<Manifest>> {
         let gitops = self.canary.spec.gitops();
         let asked = gitops.route.clone().unwrap_or_default();
         let name = asked.name.as_deref().unwrap_or(self.canary.spec.apex());
-        let kind = asked.kind.as_deref().unwrap_or(RouteRef::KIND);
-        let found = self.object(kind, name)?;
-        match (&found, asked.name.is_some() || asked.kind.is_some()) {
-            (None, true) => Err(self.wanted(kind, name).missing().hint(
-                "a route named in spec.gitops.route has to exist; remove the field to have one generated",
-            )),
-            _ => Ok(found),
+        let kinds = match &asked.kind {
+            Some(kind) => vec![kind.as_str()],
+            None => RouteRef::KINDS.to_vec(),
+        };
+        for kind in &kinds {
+            if let Some(route) = self.object(kind, name)? {
+                return Ok(Some(route));
+            }
         }
+        if asked.name.is_none() && asked.kind.is_none() {
+            return Ok(None);
+        }
+        Err(self.wanted(kinds[0], name).missing().hint(
+            "a route named in spec.gitops.route has to exist; remove the field to have one generated",
+        ))
     }
 
     /// The template of each metric, and what is wrong with them.

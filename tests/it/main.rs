@@ -1,6 +1,8 @@
 //! The integration tests, in one binary.
 
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod git_over_http;
 #[cfg(test)]
 mod support;

@@ -7,9 +7,6 @@ use crate::api::{
     Readiness, ReadinessFrom, RouteRef, WebhookType, Window,
 };
 
-/// Kinds of routes.
-const ROUTE_KINDS: [&str; 2] = [RouteRef::KIND, "GRPCRoute"];
-
 /// What a gate does once its time is over.
 const ON_TIMEOUT: [&str; 2] = ["approve", "abort"];
 
@@ -108,7 +105,7 @@ fn route(found: &mut Found, path: &FieldPath, route: &RouteRef) {
         object_name(found, &path.key("name"), name);
     }
     if let Some(kind) = &route.kind {
-        one_of(found, &path.key("kind"), kind, &ROUTE_KINDS);
+        one_of(found, &path.key("kind"), kind, &RouteRef::KINDS);
     }
     if let Some(rule) = route.rule.as_deref().filter(|rule| !is_subdomain(rule)) {
         let message = format!("must be the `name` of a rule, found {}", quoted(rule));
