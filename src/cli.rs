@@ -7,6 +7,9 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+/// Author of commits unless another one is given.
+pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
+
 /// Environment variables that are no option, because they hold secrets.
 pub mod environment {
     /// Token for `git fetch` and `git push` over HTTP.
@@ -163,7 +166,7 @@ pub struct Step {
         long,
         value_name = "NAME <EMAIL>",
         env = "WEIRKEEPER_AUTHOR",
-        default_value = crate::settings::AUTHOR
+        default_value = AUTHOR
     )]
     pub author: String,
     /// Limit of the whole run

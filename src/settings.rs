@@ -12,9 +12,6 @@ use crate::api::parse_duration;
 use crate::cli::{self, Format, environment};
 use crate::error::{Error, Result};
 
-/// Author of commits unless another one is given.
-pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
-
 /// The environment as it was when the program started.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);

@@ -55,7 +55,7 @@ async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
 /// Reads `NAME <EMAIL>`.
 fn author(text: &str, settings: &Settings) -> Result<Signature> {
     let text = match text.trim() {
-        "" => crate::settings::AUTHOR,
+        "" => cli::AUTHOR,
         text => text,
     };
     text.strip_suffix('>')
