@@ -70,7 +70,12 @@ pub async fn tick(world: &World) -> Result<Run> {
         };
         let mut run = report(&inventory, decided, base);
         match world.publish(base, tip).await? {
-            Published::Nothing => return Ok(run),
+            Published::Nothing => {
+                if world.dry_run {
+                    run.notes.push("dry run: nothing was written".to_owned());
+                }
+                return Ok(run);
+            }
             Published::Done(note) => {
                 run.pushed = true;
                 run.head = Some(tip.to_string());

@@ -33,7 +33,8 @@ pub struct Inventory {
     /// Target and apex names of all Canaries.
     names: BTreeSet<String>,
     parsed: RefCell<BTreeMap<String, Parsed>>,
-    mentions: OnceCell<Vec<String>>,
+    /// By each of those names, the files that contain it.
+    mentions: OnceCell<BTreeMap<String, Vec<String>>>,
 }
 
 /// A file that was looked at.
@@ -185,7 +186,7 @@ impl Inventory {
         let mut seen: Option<&str> = None;
         for level in levels {
             let mut found = Vec::new();
-            for path in self.below(level)? {
+            for path in self.below(level, wanted.name)? {
                 if seen.is_some_and(|seen| is_below(&path, seen)) {
                     continue;
                 }
@@ -295,14 +296,19 @@ impl Inventory {
         Ok(())
     }
 
-    /// Paths in `folder` and below that may hold an object of a Canary.
-    fn below(&self, folder: &str) -> Result<Vec<String>> {
+    /// Paths in `folder` and below that may hold an object called `name`.
+    fn below(&self, folder: &str, name: &str) -> Result<Vec<String>> {
         let paths: Vec<String> = self
             .files
             .below(folder)
             .take(FEW_FILES + 1)
             .map(str::to_owned)
             .collect();
+        // Every object of a Canary is called after its target or its apex.
+        let stem = self.names.iter().filter(|stem| name.starts_with(*stem));
+        let Some(stem) = stem.max_by_key(|stem| stem.len()) else {
+            return Ok(paths);
+        };
         if paths.len() <= FEW_FILES {
             return Ok(paths);
         }
@@ -313,21 +319,29 @@ impl Inventory {
                 self.mentions.get_or_init(|| found)
             }
         };
-        let here = mentions.iter().filter(|path| is_below(path, folder));
+        let mentioned = mentions.get(stem).into_iter().flatten();
+        let here = mentioned.filter(|path| is_below(path, folder));
         Ok(here.cloned().collect())
     }
 
-    /// Every file that contains the name of a target or an apex.
-    fn search(&self) -> Result<Vec<String>> {
-        let names = AhoCorasick::new(&self.names)
+    /// For each name of a target or an apex the files that contain it.
+    fn search(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let names: Vec<&String> = self.names.iter().collect();
+        let automaton = AhoCorasick::new(&names)
             .map_err(|error| Error::internal("cannot search for names").because(error))?;
-        let found = self
-            .files
-            .scan(|_, bytes| names.is_match(bytes).then_some(()))?;
-        Ok(found
-            .into_iter()
-            .map(|(path, ())| path.to_owned())
-            .collect())
+        let found = self.files.scan(|_, bytes| {
+            let matches = automaton.find_overlapping_iter(bytes);
+            let found: BTreeSet<usize> = matches.map(|found| found.pattern().as_usize()).collect();
+            (!found.is_empty()).then_some(found)
+        })?;
+        let mut mentions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (path, patterns) in found {
+            for pattern in patterns {
+                let paths = mentions.entry(names[pattern].clone()).or_default();
+                paths.push(path.to_owned());
+            }
+        }
+        Ok(mentions)
     }
 
     /// Parses a file that contains `word`, once.
