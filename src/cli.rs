@@ -118,13 +118,9 @@ pub struct Select {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Metrics {
     /// Address of Prometheus for what names none; FROM=TO replaces an address
-    /// that documents name, such as one inside the cluster; may be repeated
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "WEIRKEEPER_PROMETHEUS",
-        value_delimiter = ','
-    )]
+    /// that documents name, such as one inside the cluster; may be repeated,
+    /// or several with spaces between them
+    #[arg(long, value_name = "URL", env = "WEIRKEEPER_PROMETHEUS")]
     pub prometheus: Vec<String>,
     /// Certificates to trust for Prometheus, PEM
     #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CA")]

@@ -142,10 +142,11 @@ impl MetricsSettings {
     pub fn new(options: &cli::Metrics, environment: &Environment) -> Result<Self> {
         let mut default = None;
         let mut replaced = BTreeMap::new();
-        for given in options.prometheus.iter().map(|given| given.trim()) {
-            if given.is_empty() {
-                continue;
-            }
+        for given in options
+            .prometheus
+            .iter()
+            .flat_map(|given| given.split_whitespace())
+        {
             // A query string may hold a `=`; the second address tells them apart.
             let pair = given
                 .split_once("=http")
@@ -336,7 +337,7 @@ mod tests {
         let settings = MetricsSettings::new(
             &options(&[
                 "https://prom.example.com/p?x=1",
-                "http://prometheus.istio-system:9090=https://in.example.com",
+                "http://prometheus.istio-system:9090=https://in.example.com http://a=http://b",
                 "",
             ]),
             &Environment::default(),

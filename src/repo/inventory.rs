@@ -298,20 +298,13 @@ impl Inventory {
 
     /// Paths in `folder` and below that may hold an object called `name`.
     fn below(&self, folder: &str, name: &str) -> Result<Vec<String>> {
-        let paths: Vec<String> = self
-            .files
-            .below(folder)
-            .take(FEW_FILES + 1)
-            .map(str::to_owned)
-            .collect();
         // Every object of a Canary is called after its target or its apex.
-        let stem = self.names.iter().filter(|stem| name.starts_with(*stem));
-        let Some(stem) = stem.max_by_key(|stem| stem.len()) else {
-            return Ok(paths);
+        let stems = self.names.iter().filter(|stem| name.starts_with(*stem));
+        let stem = stems.max_by_key(|stem| stem.len());
+        let many = self.files.below(folder).nth(FEW_FILES).is_some();
+        let (Some(stem), true) = (stem, many) else {
+            return Ok(self.files.below(folder).map(str::to_owned).collect());
         };
-        if paths.len() <= FEW_FILES {
-            return Ok(paths);
-        }
         let mentions = match self.mentions.get() {
             Some(mentions) => mentions,
             None => {
