@@ -5,4 +5,6 @@ mod demo;
 #[cfg(test)]
 mod git_over_http;
 #[cfg(test)]
+mod promotion;
+#[cfg(test)]
 mod support;

@@ -1,6 +1,22 @@
 //! Servers and repositories for the tests.
 
 pub(crate) mod git_http;
+pub(crate) mod gitops;
+pub(crate) mod program;
+pub(crate) mod prometheus;
 #[allow(dead_code, reason = "shared with the unit tests, which use more of it")]
 #[path = "../../../src/repo/testing.rs"]
 pub(crate) mod world;
+
+/// Compares exit code, standard output and standard error with a snapshot in which folders, ports and
+/// commits have names.
+macro_rules! assert_ran {
+    ($world:expr, $ran:expr, @$expected:literal) => {{
+        let mut settings = insta::Settings::clone_current();
+        for (what, name) in $world.filters() {
+            settings.add_filter(&what, name);
+        }
+        settings.bind(|| insta::assert_snapshot!($ran.to_string(), @$expected));
+    }};
+}
+pub(crate) use assert_ran;

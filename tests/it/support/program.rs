@@ -1,0 +1,139 @@
+//! Runs the program with nothing of the machine's environment.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+/// A call of the program that is being put together.
+#[derive(Debug)]
+pub(crate) struct Call {
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+#[must_use = "look at what came of it"]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Call {
+    /// In `folder`, with `home` as the folder of the user.
+    pub(crate) fn new(folder: &Path, home: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weirkeeper"));
+        command
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", option_env!("PATH").unwrap_or("/usr/bin:/bin"))
+            .env("HOME", home)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self {
+            command,
+            stdin: Vec::new(),
+        }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, list: impl IntoIterator<Item = S>) -> Self {
+        self.command.args(list);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Starts it, to run beside others.
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self.command.spawn().unwrap();
+        // It may end before it has read everything.
+        child.stdin.take().unwrap().write_all(&self.stdin).ok();
+        Running(child)
+    }
+
+    pub(crate) fn run(self) -> Ran {
+        self.start().end()
+    }
+}
+
+/// A call under way.
+#[derive(Debug)]
+#[must_use = "wait for its end"]
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn end(self) -> Ran {
+        let output = self.0.wait_with_output().unwrap();
+        Ran {
+            code: output.status.code().expect("ended by a signal"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// Checks the exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// The result of one Canary.
+    #[track_caller]
+    pub(crate) fn result(&self, canary: &str) -> Value {
+        let json = self.json();
+        let results = json["results"].as_array().unwrap();
+        let found = results.iter().find(|result| result["canary"] == canary);
+        found.cloned().unwrap_or_else(|| panic!("{self}"))
+    }
+
+    /// Checks that standard error contains every one of `parts`.
+    #[track_caller]
+    pub(crate) fn says(self, parts: &[&str]) -> Self {
+        for part in parts {
+            assert!(self.stderr.contains(part), "no `{part}` in: {self}");
+        }
+        self
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exit code: {}", self.code)?;
+        for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !text.is_empty() {
+                write!(f, "\n----- {name}\n{}", text.trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}
