@@ -7,4 +7,6 @@ mod git_over_http;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod rollback;
+#[cfg(test)]
 mod support;

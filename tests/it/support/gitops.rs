@@ -142,11 +142,11 @@ impl World {
     /// Every file at the tip of the remote.
     pub(crate) fn files(&self) -> BTreeMap<String, String> {
         let folder = tempfile::tempdir_in(self.path()).unwrap();
-        let tree = format!("--work-tree={}", folder.path().display());
+        let work_tree = format!("--work-tree={}", folder.path().display());
         let index = folder.path().join(".index");
         let mut command = std::process::Command::new("git");
         command
-            .args([&tree, "--git-dir"])
+            .args([&work_tree, "--git-dir"])
             .arg(self.remote())
             .args(["checkout", "-q", "-f", "main", "--", "."])
             .env_clear()
