@@ -4,7 +4,7 @@
 //! new versions do, decides one step for each, and commits the changed route,
 //! workloads and state. Git is the only database.
 //!
-//! The way through a run is [`tick`]; the parts it goes through:
+//! The way through a run is [`tick()`]; the parts it goes through:
 //!
 //! | module | what it does |
 //! |---|---|
