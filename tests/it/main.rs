@@ -1,6 +1,8 @@
 //! The integration tests, in one binary.
 
 #[cfg(test)]
+mod action;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod demo;
