@@ -1,0 +1,29 @@
+//! Tests with real parts: Prometheus, Git over HTTP, a runner of workflows, the
+//! linters of workflows. `.ci/tools` installs them, `.ci/run` runs these tests:
+//!
+//! ```text
+//! PATH=$(.ci/tools | paste -s -d :):$PATH cargo test --test real -- --ignored
+//! ```
+//!
+//! A part that is missing fails its tests. Servers listen on 127.0.0.1 and end
+//! with the test that started them.
+
+#[cfg(test)]
+mod exporter;
+#[cfg(test)]
+mod gitops;
+#[cfg(test)]
+mod linters;
+#[cfg(test)]
+mod parts;
+#[cfg(test)]
+mod prometheus;
+#[cfg(test)]
+mod remotes;
+#[cfg(test)]
+mod rollout;
+#[cfg(test)]
+#[path = "../it/support/mod.rs"]
+mod support;
+#[cfg(test)]
+mod workflow;

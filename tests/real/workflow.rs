@@ -1,0 +1,319 @@
+//! The example workflow, run by act: the action of this source tree, in a
+//! checkout, with the built binary.
+//!
+//! act cannot fetch actions/checkout and actions/cache here, so they are stood
+//! in for; the first does with Git what the real one does.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use crate::gitops::GitOps;
+use crate::parts::{command, everything, path, source_tree};
+use crate::rollout::{at, at_half, history};
+use crate::support::git_http::{Access, GitServer};
+use crate::support::world::{git, write};
+
+const TOKEN: &str = "ghs_right0token";
+
+/// Stands in for actions/checkout.
+const CHECKOUT: &str = r#"
+name: checkout
+description: Fetches the branch as actions/checkout does
+inputs:
+  token: { description: token, default: "${{ github.token }}" }
+  persist-credentials: { description: keep the token, default: "true" }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        TOKEN: ${{ inputs.token }}
+        PERSIST: ${{ inputs.persist-credentials }}
+      run: |
+        header="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$TOKEN" | base64 -w 0)"
+        git init -q -b main .
+        git remote add origin "${TEST_SERVER}remote.git"
+        git config "http.$TEST_SERVER.extraheader" "$header"
+        git fetch -q --depth=1 origin +refs/heads/main:refs/remotes/origin/main
+        git checkout -q -B main refs/remotes/origin/main
+        if [ "$PERSIST" != true ]; then git config --unset "http.$TEST_SERVER.extraheader"; fi
+"#;
+
+/// Stands in for actions/cache, which is not needed with `binary`.
+const CACHE: &str = "
+name: cache
+description: Keeps nothing
+inputs:
+  path: { description: path, required: true }
+  key: { description: key, required: true }
+runs:
+  using: composite
+  steps: []
+";
+
+/// What one run of a workflow left behind.
+struct Ran {
+    success: bool,
+    /// One JSON object for each thing that happened.
+    events: Vec<Json>,
+    /// As printed.
+    text: String,
+}
+
+impl Ran {
+    /// The output `name` of the action.
+    fn output(&self, name: &str) -> Option<&str> {
+        let found = self
+            .events
+            .iter()
+            .rfind(|event| event["command"] == "set-output" && event["name"] == name);
+        found.and_then(|event| event["arg"].as_str())
+    }
+
+    /// What a line of the workflow printed.
+    fn line(&self, start: &str) -> &str {
+        let messages = self.events.iter().filter_map(|event| event["msg"].as_str());
+        let mut lines = messages.flat_map(str::lines);
+        lines
+            .find_map(|line| line.strip_prefix(start))
+            .unwrap_or_else(|| panic!("no line `{start}`\n{}", self.text))
+    }
+
+    fn summary(&self) -> &str {
+        let mut events = self.events.iter();
+        let found = events.find(|event| event["command"] == "summary");
+        found
+            .and_then(|event| event["content"].as_str())
+            .unwrap_or_else(|| panic!("no summary\n{}", self.text))
+    }
+}
+
+/// Runs `workflow` as if the repository at `server` had it.
+fn act(world: &GitOps, server: &GitServer, workflow: &str) -> Ran {
+    let home = world.root().join("home");
+    let place = world.root().join("workflow");
+    for (name, text) in [("checkout", CHECKOUT), ("cache", CACHE)] {
+        write(&home.join("stand-ins").join(name), "action.yml", text);
+    }
+    write(&home, ".config/act/actrc", "");
+    write(&place, ".github/workflows/rollouts.yml", workflow);
+    git(&place, &["init", "-q", "-b", "main", "."]);
+    git(&place, &["add", "."]);
+    git(&place, &["commit", "-q", "-m", "Add the workflow"]);
+    let source = copy_of_the_action(&home);
+    let replaced = |uses: &str, folder: &Path| format!("{uses}={}", folder.display());
+    let mut act = command("act");
+    act.current_dir(&place)
+        .env("HOME", &home)
+        .env("PATH", path())
+        .args([
+            "workflow_dispatch",
+            "--json",
+            "--platform",
+            "ubuntu-latest=-self-hosted",
+        ])
+        .args([
+            "--no-skip-checkout",
+            "--no-cache-server",
+            "--defaultbranch",
+            "main",
+        ])
+        .args(["--env", &format!("TEST_SERVER={}", server.url())])
+        .args(["--secret", &format!("GITHUB_TOKEN={TOKEN}")]);
+    for uses in uses(workflow).into_iter().chain(uses(&action())) {
+        let folder = match uses.split(['/', '@']).nth(1) {
+            Some("checkout") => home.join("stand-ins/checkout"),
+            Some("cache") => home.join("stand-ins/cache"),
+            _ => source.clone(),
+        };
+        act.args(["--local-repository", &replaced(&uses, &folder)]);
+    }
+    let output = act.output().unwrap();
+    let text = everything(&output);
+    Ran {
+        success: output.status.success(),
+        events: text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect(),
+        text,
+    }
+}
+
+fn action() -> String {
+    fs_err::read_to_string(source_tree().join("action.yml")).unwrap()
+}
+
+/// The actions that a workflow or an action uses.
+fn uses(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.split_once("uses: "));
+    lines
+        .map(|(_, rest)| rest.split_whitespace().next().unwrap().to_owned())
+        .collect()
+}
+
+/// act copies the whole folder of an action, so it gets one without `target`.
+fn copy_of_the_action(home: &Path) -> PathBuf {
+    let copy = home.join("source");
+    for path in ["action.yml", "action/run.sh", "action/source-key.sh"] {
+        let target = copy.join(path);
+        fs_err::create_dir_all(target.parent().unwrap()).unwrap();
+        fs_err::copy(source_tree().join(path), target).unwrap();
+    }
+    copy
+}
+
+/// The example, given the binary and the simulated time.
+fn example(prometheus: &str, more: &str) -> String {
+    let path = source_tree().join(".github/examples/scheduled.yml");
+    let text = fs_err::read_to_string(path).unwrap();
+    let ours = "          prometheus: ${{ vars.PROMETHEUS_URL }}\n";
+    assert!(text.contains(ours), "{text}");
+    let inputs = format!(
+        "          prometheus: {prometheus}\n          binary: {}\n{more}",
+        env!("CARGO_BIN_EXE_weirkeeper")
+    );
+    let text = text.replace(ours, &inputs).replace(
+        "      - uses: weirkeeper/",
+        "      - id: step\n        uses: weirkeeper/",
+    );
+    let echo = "
+      - if: always()
+        env:
+          OUTPUTS: ${{ toJSON(steps.step.outputs) }}
+        run: echo \"outputs $(tr -d '\\n' <<<\"$OUTPUTS\")\"
+";
+    format!("{}{echo}", text.trim_end())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn example_workflow_takes_a_step() {
+    let prometheus = history();
+    let world = at_half(&prometheus);
+    let server = GitServer::start(
+        world.root(),
+        Access {
+            token: Some(TOKEN),
+            read_only: false,
+        },
+    )
+    .await;
+    let before = world.tip();
+    let more = format!(
+        "          only: test/podinfo\n          extra-args: --now '{}' \"--deadline\" 2m\n",
+        at(7)
+    );
+    let ran = act(&world, &server, &example(&prometheus.url(), &more));
+    assert!(ran.success, "{}", ran.text);
+    assert!(!ran.text.contains(TOKEN), "{}", ran.text);
+
+    let commits = git(&world.remote(), &["rev-list", &format!("{before}..main")]);
+    assert_eq!(commits, world.tip(), "one commit");
+    let outputs: Json = serde_json::from_str(ran.line("outputs ")).unwrap();
+    println!("outputs: {outputs:#}\n\nsummary:\n{}", ran.summary());
+    assert_eq!(outputs["changed"], "true");
+    assert_eq!(outputs["commits"], world.tip());
+    assert_eq!(outputs["active"], "true");
+    assert_eq!(outputs["next-step-at"], at(8));
+    let results: Json = serde_json::from_str(outputs["results"].as_str().unwrap()).unwrap();
+    assert_eq!(results[0]["canary"], "test/podinfo");
+    assert_eq!(results[0]["phase"], "Promoting");
+    for name in ["changed", "commits", "results", "active", "next-step-at"] {
+        assert_eq!(outputs[name].as_str(), ran.output(name), "{name}");
+    }
+    let summary = ran.summary();
+    for part in [
+        "| test/podinfo | Promoting | 50 / 50 |",
+        "| request-success-rate | 100 | ≥ 99 | pass |",
+        &world.tip(),
+    ] {
+        assert!(summary.contains(part), "{part}\n{summary}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn failing_step_fails_the_workflow_and_says_why() {
+    let prometheus = history();
+    let world = at_half(&prometheus);
+    let gone = prometheus.url();
+    drop(prometheus);
+    let server = GitServer::start(
+        world.root(),
+        Access {
+            token: Some(TOKEN),
+            read_only: false,
+        },
+    )
+    .await;
+    let before = world.tip();
+    let more = format!("          extra-args: --now {}\n", at(7));
+    let ran = act(&world, &server, &example(&gone, &more));
+    assert!(!ran.success, "{}", ran.text);
+    assert_eq!(world.tip(), before);
+    let outputs: Json = serde_json::from_str(ran.line("outputs ")).unwrap();
+    assert_eq!(outputs["changed"], "false");
+    assert_eq!(outputs["commits"], "");
+    assert!(ran.text.contains("::error"), "{}", ran.text);
+    assert!(ran.summary().contains("cannot"), "{}", ran.summary());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn credentials_of_the_checkout_are_enough() {
+    let prometheus = history();
+    let world = at_half(&prometheus);
+    let server = GitServer::start(
+        world.root(),
+        Access {
+            token: Some(TOKEN),
+            read_only: false,
+        },
+    )
+    .await;
+    let before = world.tip();
+    let more = format!(
+        "          dry-run: true\n          extra-args: --now {}\n",
+        at(7)
+    );
+    let workflow = example(&prometheus.url(), &more)
+        .replace("          token: ${{ github.token }}\n", "")
+        .replace("persist-credentials: false", "persist-credentials: true");
+    let dry = act(&world, &server, &workflow);
+    assert!(dry.success, "{}", dry.text);
+    assert_eq!(world.tip(), before);
+    assert_eq!(dry.output("changed"), Some("false"));
+
+    let ran = act(
+        &world,
+        &server,
+        &workflow.replace("dry-run: true", "dry-run: false"),
+    );
+    assert!(ran.success, "{}", ran.text);
+    assert_ne!(world.tip(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn inputs_are_data_and_never_code() {
+    let prometheus = history();
+    let world = at_half(&prometheus);
+    let server = GitServer::start(world.root(), Access::default()).await;
+    let before = world.tip();
+    let marker = world.root().join("marker");
+    let evil = format!("$(touch {0}) `touch {0}` ; touch {0}", marker.display());
+    for inputs in [
+        format!("          extra-args: '{evil}'\n"),
+        format!("          branch: '{evil}'\n"),
+        format!("          command: 'step; touch {}'\n", marker.display()),
+        "          extra-args: \"--now 'open\"\n".to_owned(),
+        "          command: set-weights\n".to_owned(),
+    ] {
+        let ran = act(&world, &server, &example(&prometheus.url(), &inputs));
+        assert!(!ran.success, "{inputs}{}", ran.text);
+        assert!(!marker.exists(), "{inputs}");
+        assert_eq!(world.tip(), before);
+    }
+}
