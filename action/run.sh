@@ -13,11 +13,6 @@ case $ACTION_COMMAND in
   *) fail "The input 'command' has to be step, plan, validate or status." ;;
 esac
 
-# An input that nobody gave is no setting.
-for name in "${!WEIRKEEPER_@}"; do
-  if [[ -z ${!name} ]]; then unset "$name"; fi
-done
-
 # xargs takes quotes and backslashes as a shell does, and expands nothing. The
 # dot keeps an empty word at the end.
 extra=()

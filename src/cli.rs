@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
@@ -32,6 +32,12 @@ pub mod environment {
     pub const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 }
 
+/// Takes a path that may be empty, as in a variable that a workflow sets from an
+/// input that nobody gave; clap's own parser refuses it.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
 /// Progressive delivery for the Kubernetes Gateway API from Git.
 ///
 /// Each run reads the rollouts of a GitOps repository, asks Prometheus how the
@@ -57,7 +63,8 @@ pub struct Global {
         global = true,
         value_name = "DIR",
         default_value = ".",
-        env = "WEIRKEEPER_REPO"
+        env = "WEIRKEEPER_REPO",
+        value_parser = path()
     )]
     pub repo: PathBuf,
     /// How results are printed
@@ -123,19 +130,19 @@ pub struct Metrics {
     #[arg(long, value_name = "URL", env = "WEIRKEEPER_PROMETHEUS")]
     pub prometheus: Vec<String>,
     /// Certificates to trust for Prometheus, PEM
-    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CA")]
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CA", value_parser = path())]
     pub prometheus_ca: Option<PathBuf>,
     /// Client certificate for Prometheus, PEM
-    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CERT")]
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_CERT", value_parser = path())]
     pub prometheus_cert: Option<PathBuf>,
     /// Key of the client certificate, PEM
-    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_KEY")]
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_KEY", value_parser = path())]
     pub prometheus_key: Option<PathBuf>,
     /// Limit of one query
     #[arg(long, value_name = "DUR", default_value = "10s")]
     pub prometheus_timeout: String,
     /// Folder with Secrets, as NAME/KEY
-    #[arg(long, value_name = "DIR", env = "WEIRKEEPER_SECRETS_DIR")]
+    #[arg(long, value_name = "DIR", env = "WEIRKEEPER_SECRETS_DIR", value_parser = path())]
     pub secrets_dir: Option<PathBuf>,
 }
 

@@ -9,6 +9,8 @@ use serde_yaml::Value;
 use weirkeeper::cli::{Cli, environment};
 use weirkeeper::report::{Run, github};
 
+use crate::support::world::{environment as world_environment, git};
+
 /// Inputs that the script takes, because they are no options.
 const OF_THE_SCRIPT: [(&str, &str); 3] = [
     ("command", "ACTION_COMMAND"),
@@ -109,6 +111,27 @@ fn outputs_are_what_the_program_writes() {
     }
 }
 
+/// A workflow sets variables from inputs and secrets that nobody gave.
+#[test]
+fn variables_without_a_value_are_no_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    git(folder.path(), &["init", "-q", "-b", "main", "."]);
+    git(
+        folder.path(),
+        &["commit", "-q", "--allow-empty", "-m", "first"],
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .arg("step")
+        .current_dir(folder.path())
+        .env_clear()
+        .envs(world_environment())
+        .envs(options().into_values().map(|variable| (variable, "")))
+        .env(environment::PROMETHEUS_TOKEN, "")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// Every hash stands for one version, everywhere.
 #[test]
 fn actions_are_pinned_the_same_everywhere() {
@@ -199,11 +222,7 @@ fn printed(output: &Output) -> String {
 #[test]
 fn script_passes_arguments_on_as_they_are() {
     let extra = "--deadline 5m\n  --author 'A B <a@b>' --now=\"x y\" a\\ b '$HOME' $HOME * ''\n";
-    let output = Script::new().run(&[
-        ("ACTION_EXTRA_ARGS", extra),
-        ("WEIRKEEPER_ONLY", ""),
-        ("WEIRKEEPER_BRANCH", "main"),
-    ]);
+    let output = Script::new().run(&[("ACTION_EXTRA_ARGS", extra), ("WEIRKEEPER_BRANCH", "main")]);
     insta::assert_snapshot!(printed(&output), @"
     [step]
     [--deadline]
@@ -270,4 +289,47 @@ fn script_builds_from_its_own_source_once() {
     assert!(first.contains(&expected), "{first}");
     assert!(first.ends_with("[step]\n"), "{first}");
     assert_eq!(printed(&script.run(&variables)), "[step]\n");
+}
+
+#[test]
+fn key_follows_the_source() {
+    let script = Script::new();
+    let folder = script.folder.path();
+    for (path, text) in [
+        ("source/Cargo.toml", ""),
+        ("source/Cargo.lock", ""),
+        ("source/src/main.rs", "fn main() {}"),
+        ("source/templates/summary.md", "x"),
+    ] {
+        script.program(path, text);
+    }
+    let key = || {
+        let outputs = folder.join("outputs");
+        fs_err::write(&outputs, "").unwrap();
+        let output = Command::new(source_tree().join("action/source-key.sh"))
+            .current_dir(folder)
+            .env("GITHUB_ACTION_PATH", folder.join("source"))
+            .env("GITHUB_OUTPUT", &outputs)
+            .env("RUNNER_TOOL_CACHE", "/tools")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = fs_err::read_to_string(outputs).unwrap();
+        let (key, kept) = text.trim().split_once('\n').unwrap();
+        let key = key.strip_prefix("key=").unwrap().to_owned();
+        assert_eq!(kept, format!("folder=/tools/weirkeeper/{key}"));
+        key
+    };
+    let first = key();
+    assert_eq!(first.len(), 32);
+    assert_eq!(key(), first);
+    for path in [
+        "source/src/main.rs",
+        "source/templates/summary.md",
+        "source/src/new.rs",
+    ] {
+        let before = key();
+        script.program(path, "changed");
+        assert_ne!(key(), before, "{path}");
+    }
 }
