@@ -143,17 +143,22 @@ impl GitOps {
 
     /// `weirkeeper step` in the checkout, results as JSON.
     pub(crate) fn step(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Step {
-        let output = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
-            .args(["step", "--format", "json"])
-            .args(arguments)
-            .current_dir(self.checkout())
-            .env_clear()
-            .envs(environment())
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap();
-        Step(output)
+        step(&self.checkout(), arguments, variables)
     }
+}
+
+/// `weirkeeper step` in a folder, results as JSON.
+pub(crate) fn step(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Step {
+    let output = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+        .args(["step", "--format", "json"])
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment())
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    Step(output)
 }
 
 /// What a run of `step` said.

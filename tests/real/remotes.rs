@@ -1,6 +1,6 @@
 //! What `step` does when the remote does not play along.
 
-use crate::gitops::{CANARY, GitOps, Step};
+use crate::gitops::{self, CANARY, GitOps, Step};
 use crate::parts::program;
 use crate::support::git_http::{Access, GitServer};
 use crate::support::world::git;
@@ -116,4 +116,31 @@ async fn branch_counts_and_not_the_checkout() {
     assert_eq!(result["commit"], world.tip());
     let primary = world.file("apps/podinfo/podinfo-primary-deployment.yaml");
     assert!(primary.contains("podinfo:6.0.1"), "{primary}");
+}
+
+/// Runs that overlap: one takes the step, the others find it taken.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn runners_that_race_take_one_step() {
+    const RUNNERS: [&str; 4] = ["a", "b", "c", "d"];
+    let (world, server) = served(Access::default()).await;
+    let before = world.tip();
+    let url = format!("{}remote.git", server.url());
+    for runner in RUNNERS {
+        git(world.root(), &["clone", "-q", &url, runner]);
+    }
+    let actions = std::thread::scope(|scope| {
+        let run = |runner| {
+            let folder = world.root().join(runner);
+            scope.spawn(move || gitops::step(&folder, &["--now", NOW], &[]).result())
+        };
+        let runs = RUNNERS.map(run);
+        runs.map(|run| run.join().unwrap()["action"].as_str().unwrap().to_owned())
+    });
+    let commits = git(&world.remote(), &["rev-list", &format!("{before}..main")]);
+    assert_eq!(commits, world.tip(), "one commit: {actions:?}");
+    let taken = actions.iter().filter(|action| *action == "held").count();
+    assert_eq!(taken, 1, "{actions:?}");
+    let found = actions.iter().filter(|action| *action == "notDue").count();
+    assert_eq!(found, RUNNERS.len() - 1, "{actions:?}");
 }

@@ -164,6 +164,11 @@ fn copy_of_the_action(home: &Path) -> PathBuf {
     copy
 }
 
+/// The input that names the built binary.
+fn binary() -> String {
+    format!("binary: {}", env!("CARGO_BIN_EXE_weirkeeper"))
+}
+
 /// The example, given the binary and the simulated time.
 fn example(prometheus: &str, more: &str) -> String {
     let path = source_tree().join(".github/examples/scheduled.yml");
@@ -171,8 +176,8 @@ fn example(prometheus: &str, more: &str) -> String {
     let ours = "          prometheus: ${{ vars.PROMETHEUS_URL }}\n";
     assert!(text.contains(ours), "{text}");
     let inputs = format!(
-        "          prometheus: {prometheus}\n          binary: {}\n{more}",
-        env!("CARGO_BIN_EXE_weirkeeper")
+        "          prometheus: {prometheus}\n          {}\n{more}",
+        binary()
     );
     let text = text.replace(ours, &inputs).replace(
         "      - uses: weirkeeper/",
@@ -303,17 +308,38 @@ async fn inputs_are_data_and_never_code() {
     let server = GitServer::start(world.root(), Access::default()).await;
     let before = world.tip();
     let marker = world.root().join("marker");
-    let evil = format!("$(touch {0}) `touch {0}` ; touch {0}", marker.display());
-    for inputs in [
-        format!("          extra-args: '{evil}'\n"),
-        format!("          branch: '{evil}'\n"),
-        format!("          command: 'step; touch {}'\n", marker.display()),
-        "          extra-args: \"--now 'open\"\n".to_owned(),
-        "          command: set-weights\n".to_owned(),
+    let touch = format!("touch {}", marker.display());
+    let evil = format!("$({touch}) `{touch}` ; {touch}");
+    for (inputs, refusal) in [
+        (format!("extra-args: '{evil}'"), "unexpected argument"),
+        (format!("branch: '{evil}'"), "branch"),
+        (format!("binary: '{evil}'"), "'binary' names no executable"),
+        (format!("command: 'step; {touch}'"), "'command' has to be"),
+        ("command: set-weights".to_owned(), "'command' has to be"),
+        (
+            "extra-args: \"--now 'open\"".to_owned(),
+            "a quote that does not end",
+        ),
     ] {
-        let ran = act(&world, &server, &example(&prometheus.url(), &inputs));
+        let workflow = match inputs.starts_with("binary") {
+            true => example(&prometheus.url(), "").replace(&binary(), &inputs),
+            false => example(&prometheus.url(), &format!("          {inputs}\n")),
+        };
+        let ran = act(&world, &server, &workflow);
         assert!(!ran.success, "{inputs}{}", ran.text);
+        assert!(ran.text.contains(refusal), "{inputs}{}", ran.text);
         assert!(!marker.exists(), "{inputs}");
         assert_eq!(world.tip(), before);
     }
+    // Bash would run the file before the script of the action.
+    let script = world.root().join("evil.sh");
+    fs_err::write(&script, touch).unwrap();
+    let workflow = example(&prometheus.url(), "          dry-run: true\n").replacen(
+        "        env:\n",
+        &format!("        env:\n          BASH_ENV: {}\n", script.display()),
+        1,
+    );
+    let ran = act(&world, &server, &workflow);
+    assert!(ran.success, "{}", ran.text);
+    assert!(!marker.exists());
 }
