@@ -52,7 +52,9 @@ impl Repository {
         let answer = self.talk(Way::Push, remote, call).await?;
         let stdout = self.options.clean(&String::from_utf8_lossy(&answer.stdout));
         match ref_answer(&stdout, &reference) {
-            Some((' ' | '+' | '*' | '=', _)) => Ok(Pushed::Done),
+            Some((' ' | '+' | '*', _)) => Ok(Pushed::Done),
+            // Another run of this second made the very same commit; it took the step.
+            Some(('=', _)) => Ok(Pushed::Moved),
             Some(('!', reason)) if is_race(reason) => Ok(Pushed::Moved),
             Some((_, reason)) => {
                 self.judge(branch, remote, (expected, new), reason, &answer)
