@@ -1,0 +1,202 @@
+//! In a GitHub workflow: outputs, summary, annotations, inputs.
+
+use crate::support::assert_ran;
+use crate::support::gitops::World;
+use crate::support::program::Call;
+use crate::support::prometheus::Says;
+
+const CANARY: &str = "apps/podinfo/canary.yaml";
+
+#[test]
+fn a_workflow_gets_outputs_summary_and_annotations() {
+    let odd = "bad|name `x`\n::error::injected <b> @team";
+    let metric = format!(
+        "      - name: {}\n        query: odd\n        thresholdRange: {{max: 1}}\n      - name: request-success-rate\n",
+        serde_json::to_string(odd).unwrap()
+    );
+    let world = World::with(&[(CANARY, "      - name: request-success-rate\n", &metric)]);
+    world.prometheus.set("odd", Says::Value(5.0));
+    world.bootstrap();
+    world.release("podinfo:6.0.0", "podinfo:6.1.0");
+    world.until("advanced");
+    world.wait(1);
+    let (output, summary) = (world.path().join("output"), world.path().join("summary"));
+    fs_err::write(&output, "before=1\n").unwrap();
+    let on_github = |call: Call| {
+        call.env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_OUTPUT", &output)
+            .env("GITHUB_STEP_SUMMARY", &summary)
+            .run()
+    };
+    let step = ["step", "--prometheus", &world.prometheus.url()];
+    let ran = on_github(world.weirkeeper(step)).exits(0);
+    assert_ran!(world, ran, @"
+    exit code: 0
+    ----- stdout
+    test/podinfo  Progressing  75/25  halted
+      check failed: bad|name `x` ::error::injected <b> @team 5 (max 1)
+      failed checks 1 of 3
+      FAIL: bad|name `x` ::error::injected <b> @team 5 (max 1)
+      pass: request-success-rate 99.9 (min 99)
+      commit [COMMIT]
+      next step not before 2026-01-01T00:07:00Z
+    ----- stderr
+    ::warning title=Weirkeeper::test/podinfo: check failed: bad|name `x`%0A::error::injected <b> @team 5 (max 1); failed checks 1 of 3
+    ");
+    // No line is taken for a command of the workflow, but for the one that is meant to be one.
+    let commands = |line: &&str| line.trim_start().starts_with("::");
+    assert_eq!(ran.stdout.lines().filter(commands).count(), 0, "{ran}");
+    assert_eq!(ran.stderr.lines().filter(commands).count(), 1, "{ran}");
+    // One line for each output, whatever a reason contains.
+    let outputs = fs_err::read_to_string(&output).unwrap();
+    let keys: Vec<&str> = outputs
+        .lines()
+        .map(|line| line.split('=').next().unwrap())
+        .collect();
+    let wanted = [
+        "before",
+        "changed",
+        "commits",
+        "results",
+        "active",
+        "next-step-at",
+    ];
+    assert_eq!(keys, wanted);
+    let value = |key: &str| {
+        let line = outputs
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{key}=")));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(value("changed"), "true");
+    assert_eq!(value("commits"), world.tip());
+    assert_eq!(value("active"), "true");
+    assert_eq!(value("next-step-at"), "2026-01-01T00:07:00Z");
+    let results: serde_json::Value = serde_json::from_str(&value("results")).unwrap();
+    assert_eq!(results[0]["action"], "halted");
+    let text = fs_err::read_to_string(&summary).unwrap();
+    let text = text.replace(&world.tip(), "[COMMIT]");
+    insta::assert_snapshot!(text, @r#"
+    ## Weirkeeper
+
+    | Canary | Phase | Primary / canary | Step | Next step |
+    |---|---|---|---|---|
+    | test/podinfo | Progressing | 75 / 25 | ⚠️ check failed: bad\|name \`x\` ::error::injected &lt;b&gt; &#64;team 5 (max 1) | 2026-01-01T00:07:00Z |
+
+    ### test/podinfo
+
+    - failed checks 1 of 3
+    - commit [COMMIT]
+
+    | Check | Value | Bounds | Verdict |
+    |---|---|---|---|
+    | bad\|name \`x\` ::error::injected &lt;b&gt; &#64;team | 5 | ≤ 1 | **fail** |
+    | request-success-rate | 99.9 | ≥ 99 | pass |
+
+    <details><summary>Queries</summary>
+
+    bad\|name \`x\` ::error::injected &lt;b&gt; &#64;team
+
+    ```promql
+    odd
+    ```
+
+    request-success-rate
+
+    ```promql
+    (
+      sum(
+        rate(
+          http_request_duration_seconds_count{
+            kubernetes_namespace="test",
+            kubernetes_pod_name=~"podinfo-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)",
+            status!~"5.*"
+          }[1m]
+        )
+      )
+      or
+      0 * sum(
+        rate(
+          http_request_duration_seconds_count{
+            kubernetes_namespace="test",
+            kubernetes_pod_name=~"podinfo-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
+          }[1m]
+        )
+      )
+    )
+    /
+    sum(
+      rate(
+        http_request_duration_seconds_count{
+          kubernetes_namespace="test",
+          kubernetes_pod_name=~"podinfo-[0-9a-zA-Z]+(-[0-9a-zA-Z]+)"
+        }[1m]
+      )
+    )
+    * 100
+    ```
+
+    </details>
+
+    <sub>2026-01-01T00:06:00Z</sub>
+    "#);
+
+    // A run that cannot begin gives outputs, too.
+    fs_err::remove_file(&output).unwrap();
+    fs_err::remove_file(&summary).unwrap();
+    let ran = on_github(world.weirkeeper(["step", "--branch", "mian"])).exits(2);
+    assert_ran!(world, ran, @"
+    exit code: 2
+    ----- stderr
+    error: there is no branch `mian` in remote `origin`
+    hint: it has main
+    ::error title=Weirkeeper::there is no branch `mian` in remote `origin`%0Ahelp: it has main
+    ");
+    insta::assert_snapshot!(fs_err::read_to_string(&output).unwrap(), @"
+    changed=false
+    commits=
+    results=[]
+    active=false
+    next-step-at=
+    ");
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @r"
+    ## Weirkeeper
+
+
+    > **Error:** there is no branch \`mian\` in remote \`origin\`
+    > it has main
+
+    <sub>2026-01-01T00:06:00Z</sub>
+    ");
+}
+
+#[test]
+fn empty_inputs_count_as_not_given() {
+    let world = World::of("podinfo");
+    let names = [
+        "BRANCH",
+        "ONLY",
+        "REPO",
+        "DRY_RUN",
+        "NO_PUSH",
+        "AUTHOR",
+        "TOKEN",
+        "SECRETS_DIR",
+        "PROMETHEUS_CA",
+        "PROMETHEUS_TOKEN",
+    ];
+    let call = names.iter().fold(world.weirkeeper(["step"]), |call, name| {
+        call.env(&format!("WEIRKEEPER_{name}"), "")
+    });
+    let ran = call
+        .env("WEIRKEEPER_PROMETHEUS", world.prometheus.url())
+        .run();
+    assert_ran!(world, ran.exits(0), @"
+    exit code: 0
+    ----- stdout
+    test/podinfo  Initializing  held
+      podinfo-primary created, waiting until it is ready
+      commit [COMMIT]
+      next step not before 2026-01-01T00:01:00Z
+    ");
+}
