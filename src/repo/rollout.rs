@@ -13,6 +13,7 @@ use crate::api::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind, Result};
+use crate::template::{QueryVars, TemplateError, render_query};
 
 /// A Canary, and the manifests it acts on.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ pub fn check(manifest: &Manifest, now: Timestamp) -> Result<Checked> {
             canary.metadata.namespace.clone_from(&manifest.namespace);
             Ok(Checked { canary, warnings })
         }
-        _ => Err(invalid(manifest, errors)),
+        _ => Err(invalid(manifest, errors, warnings)),
     }
 }
 
@@ -116,6 +117,8 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     let (template_errors, template_warnings) = split(manifest, problems);
     errors.extend(template_errors);
     warnings.extend(template_warnings);
+    let (query_errors, _) = split(manifest, queries(&canary, &templates));
+    errors.extend(query_errors);
     if route.is_none() {
         let (more, _) = split(manifest, without_route(&canary));
         errors.extend(more);
@@ -143,7 +146,7 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
             templates,
             warnings,
         }),
-        _ => Err(invalid(manifest, errors)),
+        _ => Err(invalid(manifest, errors, warnings)),
     }
 }
 
@@ -320,6 +323,42 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Queries that cannot be rendered. Found now, and not in the middle of a
+/// release that is then neither judged nor rolled back.
+fn queries(canary: &Canary, templates: &BTreeMap<usize, MetricTemplate>) -> Vec<Problem> {
+    let analysis = canary.spec.analysis.as_ref();
+    let metrics = analysis.map(crate::api::Analysis::metrics);
+    let path = FieldPath::root().key("spec");
+    let mut problems = Vec::new();
+    for (index, metric) in metrics.unwrap_or_default().iter().enumerate() {
+        let path = path.key("analysis").key("metrics").index(index);
+        let vars = QueryVars::new(canary, metric);
+        if let Some(Err(error)) = metric.inline_query().map(|text| render_query(text, &vars)) {
+            problems.push(unrendered(path.key("query"), "the query", error));
+        }
+        if let Some(template) = templates.get(&index)
+            && let Err(error) = render_query(&template.spec.query, &vars)
+        {
+            let what = format!("the query of MetricTemplate {}", template.metadata.name);
+            problems.push(unrendered(
+                path.key("templateRef").key("name"),
+                &what,
+                error,
+            ));
+        }
+    }
+    problems
+}
+
+fn unrendered(path: FieldPath, what: &str, mut error: TemplateError) -> Problem {
+    let hint = error.hint.take();
+    let problem = Problem::error(path, format!("{what} cannot be rendered: {error}"));
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
 /// Refuses providers this version does not ask.
 fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
     let kind = &template.spec.provider.kind;
@@ -408,10 +447,13 @@ fn split(manifest: &Manifest, problems: Vec<Problem>) -> (Vec<Diagnostic>, Vec<D
         .partition(|diagnostic| diagnostic.severity == crate::diagnostic::Severity::Error)
 }
 
-fn invalid(manifest: &Manifest, errors: Vec<Diagnostic>) -> Error {
+/// The warnings come along: a misspelt field is one, and why the right one is missing.
+fn invalid(manifest: &Manifest, errors: Vec<Diagnostic>, warnings: Vec<Diagnostic>) -> Error {
     let name = match &manifest.namespace {
         Some(namespace) => format!("{namespace}/{}", manifest.name),
         None => manifest.name.clone(),
     };
-    Error::document(format!("Canary {name} cannot be carried out")).at(errors)
+    Error::document(format!("Canary {name} cannot be carried out"))
+        .at(errors)
+        .at(warnings)
 }
