@@ -381,7 +381,20 @@ impl Wanted<'_> {
             (Some(wanted), Some(found)) => wanted == found,
             (None, _) | (_, None) => true,
         };
-        same && manifest.kind == self.kind && manifest.name == self.name
+        same && manifest.kind == self.kind
+            && manifest.name == self.name
+            && self.is_of_group(manifest)
+    }
+
+    /// Other groups have a `Service`, too, such as Knative's.
+    fn is_of_group(&self, manifest: &Manifest) -> bool {
+        let version = manifest.api_version();
+        match self.kind {
+            "Service" => version == "v1",
+            "Deployment" | "DaemonSet" => version.starts_with("apps/"),
+            kind if kind.ends_with("Route") => version.starts_with("gateway.networking.k8s.io/"),
+            _ => true,
+        }
     }
 
     /// `Deployment podinfo`.
@@ -406,11 +419,11 @@ impl Wanted<'_> {
     fn ambiguous(&self, found: &[Manifest]) -> Error {
         let places = found
             .iter()
-            .map(|manifest| manifest.error_at("metadata.name", format!("one {}", self.shown())));
+            .map(|manifest| manifest.error_at("metadata.name", "this is one of them"));
         Error::document(format!(
-            "there are {} of {} at the same distance from the Canary",
-            found.len(),
-            self.shown()
+            "{} is there {} times, equally near to the Canary",
+            self.shown(),
+            found.len()
         ))
         .at(places)
         .hint("name the folder of the right one in spec.gitops.path, or skip the other in .weirkeeperignore")
