@@ -65,7 +65,7 @@ impl Tick<'_> {
     /// Nothing new; carries out what waited for an earlier commit.
     pub(super) fn idle(&self) -> Plan {
         if self.status.deferred.is_empty() || !self.gitops.scales_down() {
-            return self.unchanged(Action::Idle, "no new revision".to_owned());
+            return self.unchanged(Action::Idle, self.nothing_new());
         }
         let routed = self.facts.routed.traffic();
         if routed.canary > 0 {
@@ -82,6 +82,17 @@ impl Tick<'_> {
         self.scale_to_zero(&mut status, &mut effects);
         let reason = format!("{} scaled to zero", self.spec.target_ref.name);
         self.plan(Action::Idle, status, effects, vec![reason])
+    }
+
+    fn nothing_new(&self) -> String {
+        let revision = &self.facts.revision;
+        let failed = self.status.phase == Some(Phase::Failed)
+            && *revision == self.status.last_applied_spec
+            && *revision != self.status.last_promoted_spec;
+        match failed {
+            true => format!("revision {revision} failed and is not tried again"),
+            false => "no new revision".to_owned(),
+        }
     }
 
     pub(super) fn cancel(&self) -> Plan {
@@ -120,6 +131,14 @@ impl Tick<'_> {
         };
         let canary_serves = phase == Phase::Failed && self.facts.routed.traffic().canary > 0;
         Ok(Some(match (stuck && !canary_serves, phase) {
+            (false, _) if canary_serves => self.unchanged(
+                Action::Held,
+                format!(
+                    "{why}; all traffic stays on the canary until it is: \
+                     repair the pod template of {} by hand",
+                    self.spec.primary_name()
+                ),
+            ),
             (false, _) => self.unchanged(Action::Held, why.clone()),
             (true, Phase::Promoting | Phase::Finalising) => self.fail_promotion(why),
             (true, _) => self.rollback(why),
@@ -214,7 +233,7 @@ impl Tick<'_> {
         status.tracked_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
         self.scale_down(&mut status, &mut effects);
-        let reason = format!("rolled back: {why}");
+        let reason = format!("revision {} rolled back: {why}", self.facts.revision);
         self.plan(Action::RolledBack, status, effects, vec![reason])
     }
 
