@@ -69,6 +69,9 @@ pub async fn tick(world: &World) -> Result<Run> {
             }
         };
         let mut run = report(&inventory, decided, base);
+        if world.dry_run {
+            run.notes.push("dry run: nothing was committed".to_owned());
+        }
         match world.publish(base, tip).await? {
             Published::Nothing => {
                 if world.dry_run {

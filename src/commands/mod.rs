@@ -59,7 +59,16 @@ impl Streams<'_> {
     /// # Errors
     /// When it cannot be written.
     pub fn error(&mut self, error: &Error) -> Result<()> {
-        let text = text::error(error, self.colour);
+        let text = text::error(error, None, self.colour);
+        self.note(&text)
+    }
+
+    /// Prints why the tick of `canary` could not be taken.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn error_of(&mut self, canary: &str, error: &Error) -> Result<()> {
+        let text = text::error(error, Some(canary), self.colour);
         self.note(&text)
     }
 }

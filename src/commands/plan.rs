@@ -56,8 +56,13 @@ pub(super) async fn run(
             }
         }
     }
-    for error in plans.all_errors() {
+    for error in &plans.errors {
         streams.error(error)?;
+    }
+    for planned in &plans.results {
+        if let Some(error) = &planned.outcome.error {
+            streams.error_of(&planned.outcome.canary, error)?;
+        }
     }
     Ok(Run::code_of(plans.all_errors()))
 }

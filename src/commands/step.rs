@@ -82,8 +82,13 @@ fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) -> Result<(
             streams.note(&crate::report::diagnostics::text(warnings, streams.colour))?;
         }
     }
-    for error in run.all_errors() {
+    for error in &run.errors {
         streams.error(error)?;
+    }
+    for result in &run.results {
+        if let Some(error) = &result.error {
+            streams.error_of(&result.canary, error)?;
+        }
     }
     let Some(runner) = &settings.github else {
         return Ok(());

@@ -64,6 +64,9 @@ pub struct Outcome {
     pub metrics: Vec<Measurement>,
     /// Why the tick could not be taken.
     pub error: Option<Error>,
+    /// The status before the tick.
+    #[serde(skip)]
+    pub before: Option<Box<Status>>,
     /// Where the Canary stands, `path:line:column`.
     #[serde(skip)]
     pub place: Option<String>,
@@ -116,10 +119,12 @@ impl Run {
         codes.max().unwrap_or(0)
     }
 
-    /// Forgets the commits, which nobody will see, and says why.
+    /// Takes the steps back whose commits nobody will see, and says why.
     pub fn give_up(&mut self, error: Error) {
         for result in &mut self.results {
-            result.commit = None;
+            if result.commit.is_some() {
+                result.take_back();
+            }
         }
         self.errors.push(error);
     }
@@ -169,6 +174,7 @@ impl Outcome {
             reasons: plan.reasons.clone(),
             metrics: plan.measurements.clone(),
             error: None,
+            before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
         }
@@ -193,8 +199,27 @@ impl Outcome {
             reasons: vec![error.chain()],
             metrics: Vec::new(),
             error: Some(error),
+            before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
+        }
+    }
+
+    /// The outcome of a tick that was decided and did not reach the branch.
+    fn take_back(&mut self) {
+        let before = self.before.as_deref();
+        let routed = before.and_then(|status| status.routed);
+        self.phase = before.and_then(|status| status.phase);
+        self.action = Action::Failed;
+        self.primary_weight = routed.map(|traffic| traffic.primary);
+        self.canary_weight = routed.map(|traffic| traffic.canary);
+        self.mirrored = routed.is_some_and(|traffic| traffic.mirrored);
+        self.iterations = before.map_or(0, |status| status.iterations);
+        self.failed_checks = before.map_or(0, |status| status.failed_checks);
+        self.commit = None;
+        self.next_step_at = None;
+        if let Some(first) = self.reasons.first_mut() {
+            *first = format!("not carried out: {first}");
         }
     }
 

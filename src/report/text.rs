@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::diagnostics::harmless;
 use super::{Outcome, Run};
-use crate::decide::Verdict;
+use crate::decide::{Action, Verdict};
 use crate::error::Error;
 
 /// A run as text: a block for each Canary, then what concerns all.
@@ -23,7 +24,7 @@ pub fn run(run: &Run) -> String {
 /// One Canary as text.
 #[must_use]
 pub fn outcome(outcome: &Outcome) -> String {
-    let mut text = outcome.canary.clone();
+    let mut text = quoted(&outcome.canary);
     if let Some(phase) = outcome.phase {
         text.push_str(&format!("  {phase}"));
     }
@@ -60,7 +61,9 @@ pub fn outcome(outcome: &Outcome) -> String {
     if let Some(commit) = &outcome.commit {
         line(&mut text, &format!("commit {}", short(commit)));
     }
-    if let Some(next) = outcome.next_step_at {
+    if let Some(next) = outcome.next_step_at
+        && outcome.action != Action::NotDue
+    {
         line(&mut text, &format!("next step not before {next}"));
     }
     text
@@ -73,9 +76,17 @@ fn action(outcome: &Outcome) -> String {
 }
 
 fn line(text: &mut String, line: &str) {
-    for part in line.lines() {
-        // Writing to a String cannot fail.
-        let _written = writeln!(text, "  {part}");
+    // Writing to a String cannot fail.
+    let _written = writeln!(text, "  {}", quoted(line));
+}
+
+/// Text of others as one line that nobody takes for a command: neither a
+/// terminal nor the runner of a GitHub workflow, which reads all output.
+fn quoted(text: &str) -> String {
+    let line = harmless(text);
+    match line.trim_start().starts_with("::") || line.trim_start().starts_with("##[") {
+        true => format!("> {line}"),
+        false => line,
     }
 }
 
@@ -85,10 +96,17 @@ pub fn short(commit: &str) -> &str {
     commit.get(..8).unwrap_or(commit)
 }
 
-/// An error as text: the sentence, its causes, the places, what to do.
+/// An error as text: the sentence, its causes, the places, what to do. `about`
+/// is the Canary it concerns, unless it concerns all.
 #[must_use]
-pub fn error(error: &Error, colour: bool) -> String {
-    let mut text = format!("error: {}\n", error.message());
+pub fn error(error: &Error, about: Option<&str>, colour: bool) -> String {
+    let message = harmless(error.message());
+    let mut text = match about {
+        Some(canary) if !message.contains(canary) => {
+            format!("error: {}: {message}\n", harmless(canary))
+        }
+        Some(_) | None => format!("error: {message}\n"),
+    };
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {
         for (index, line) in source.to_string().lines().enumerate() {
@@ -97,7 +115,7 @@ pub fn error(error: &Error, colour: bool) -> String {
             } else {
                 "           "
             };
-            text.push_str(&format!("{lead}{line}\n"));
+            text.push_str(&format!("{lead}{}\n", quoted(line)));
         }
         cause = source.source();
     }
@@ -105,7 +123,7 @@ pub fn error(error: &Error, colour: bool) -> String {
         text.push_str(&super::diagnostics::text(error.diagnostics(), colour));
     }
     for hint in error.hints() {
-        text.push_str(&format!("hint: {hint}\n"));
+        text.push_str(&format!("hint: {}\n", harmless(hint)));
     }
     text
 }
