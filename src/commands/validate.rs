@@ -8,7 +8,7 @@ use crate::api::{
     AlertProvider, Canary, Document, MetricTemplate, Problem, read, unsupported, validate_status,
 };
 use crate::cli::{self, Format};
-use crate::diagnostic::{Diagnostic, Severity, sort};
+use crate::diagnostic::{Diagnostic, Severity, Source, sort};
 use crate::error::{Error, Kind, Result};
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
@@ -30,10 +30,13 @@ pub(super) fn run(
         false => &options.paths,
     };
     for path in paths {
-        let (count, found) = match path.is_dir() {
+        let (count, mut found) = match path.is_dir() {
             true => folder(path, settings)?,
             false => file(path, settings)?,
         };
+        if path.is_dir() && !options.paths.is_empty() {
+            found.iter_mut().for_each(|found| place_below(path, found));
+        }
         documents += count;
         findings.extend(found);
     }
@@ -59,6 +62,20 @@ pub(super) fn run(
     } else {
         0
     })
+}
+
+/// Puts the path that was typed before the place, so that it can be opened.
+fn place_below(folder: &Path, found: &mut Diagnostic) {
+    let Some((source, _)) = &mut found.place else {
+        return;
+    };
+    let path = folder
+        .join(&source.path)
+        .to_string_lossy()
+        .replace('\\', "/");
+    let path = path.trim_start_matches("./").to_owned();
+    let text = source.text.clone();
+    *source = Arc::new(Source { path, text });
 }
 
 /// A folder is judged as a repository: what a step needs has to be there.
@@ -102,7 +119,7 @@ fn file(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> {
         Err(error) => return Ok((1, error.diagnostics().to_vec())),
     };
     let mut found = file.unreadable();
-    let mut documents = 0;
+    let mut documents = found.len();
     for manifest in file.manifests() {
         if manifest.api_version().starts_with("flagger.app/") {
             documents += 1;

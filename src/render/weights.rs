@@ -33,7 +33,9 @@ pub enum WeightError {
     #[error("no backends are named")]
     NoBackends,
     /// The file has no route.
-    #[error("the file has no HTTPRoute, GRPCRoute, TCPRoute or TLSRoute")]
+    #[error(
+        "the file has no HTTPRoute, GRPCRoute, TCPRoute or TLSRoute of gateway.networking.k8s.io"
+    )]
     NoRoute,
     /// No rule has all the backends.
     #[error("no rule has the backends {wanted} together; {found}")]

@@ -55,10 +55,14 @@ impl Repository {
     /// [`Usage`](crate::error::Kind::Usage) when there is none, when it belongs to somebody else
     /// (`safe.directory`), stores SHA-256 objects, or when Git is too old.
     pub async fn open(dir: &Path, options: GitOptions) -> Result<Self> {
-        let metadata = fs_err::metadata(dir)
-            .map_err(|error| Error::usage("cannot open the repository").because(error))?;
+        let metadata = fs_err::metadata(dir).map_err(|error| {
+            Error::usage("cannot open the repository")
+                .because(error)
+                .hint("give its folder with --repo")
+        })?;
         if !metadata.is_dir() {
-            return Err(Error::usage(format!("{} is not a folder", dir.display())));
+            return Err(Error::usage(format!("{} is not a folder", dir.display()))
+                .hint("give the folder of the repository with --repo"));
         }
         let (version, place, settings) = tokio::try_join!(
             options.run(dir, Call::new(["version"])),
