@@ -108,13 +108,6 @@ pub enum Command {
     Demo(Demo),
 }
 
-/// A path that may be empty: a workflow sets the variables of all inputs, also
-/// of those that nobody gave. [`Settings`](crate::settings::Settings) takes empty
-/// for not given.
-fn path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
-}
-
 /// Which Canaries.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Select {

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod action;
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod commands;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
@@ -11,6 +15,12 @@ mod git_over_http;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod race;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod set_weights;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod workflow;

@@ -33,9 +33,9 @@ fn failing_checks_roll_back() {
     Progressing 75/25 halted f1: check failed: request-success-rate 90 (min 99)
     Progressing 75/25 halted f2: check failed: request-success-rate 90 (min 99)
     Progressing 75/25 halted f3: check failed: request-success-rate 90 (min 99)
-    Failed 100/0 rolledBack: 3 failed checks reached the threshold of 3
+    Failed 100/0 rolledBack: revision bb1ec46e rolled back: 3 failed checks reached the threshold of 3
     Failed 100/0 idle: podinfo scaled to zero
-    Failed 100/0 idle: no new revision
+    Failed 100/0 idle: revision bb1ec46e failed and is not tried again
     ");
     insta::assert_snapshot!(world.log(3, "%B"), @"
     podinfo.test: podinfo scaled to zero
@@ -47,7 +47,7 @@ fn failing_checks_roll_back() {
     Failed-Checks: 0
     Revision: bb1ec46e
 
-    podinfo.test: 3 failed checks reached the threshold of 3
+    podinfo.test: revision bb1ec46e rolled back: 3 failed checks reached the threshold of 3
 
     next step not before 2026-01-01T00:10:00Z
 
@@ -81,7 +81,7 @@ fn failing_checks_roll_back() {
 
     apps/podinfo/canary.yaml
     apps/podinfo/deployment.yaml
-    podinfo.test: 3 failed checks reached the threshold of 3
+    podinfo.test: revision bb1ec46e rolled back: 3 failed checks reached the threshold of 3
 
     apps/podinfo/canary.yaml
     apps/podinfo/podinfo-httproute.yaml
@@ -89,9 +89,13 @@ fn failing_checks_roll_back() {
     // The primary still has what was good.
     assert!(world.read(PRIMARY).contains("podinfo:6.0.0"));
 
+    // Nor is it for a reason that is gone, or when the bump is taken back.
+    world.release("podinfo:6.1.0", "podinfo:6.0.0");
+    insta::assert_snapshot!(ticks(&world, 1), @"Failed 100/0 idle: no new revision");
+    world.release("podinfo:6.0.0", "podinfo:6.1.0");
     // The same revision is not tried again, the next one is.
     world.prometheus.set("http_request", Says::Value(99.9));
-    insta::assert_snapshot!(ticks(&world, 1), @"Failed 100/0 idle: no new revision");
+    insta::assert_snapshot!(ticks(&world, 1), @"Failed 100/0 idle: revision bb1ec46e failed and is not tried again");
     world.release("podinfo:6.1.0", "podinfo:6.2.0");
     insta::assert_snapshot!(world.until("succeeded").join("\n"), @"
     Progressing 100/0 started: new revision 4d2df010 detected, scaling up podinfo
@@ -242,7 +246,7 @@ fn a_stuck_canary_rolls_back() {
     Progressing 75/25 held: waiting for podinfo to become ready
     Progressing 75/25 held: waiting for podinfo to become ready
     Progressing 75/25 held: waiting for podinfo to become ready
-    Failed 100/0 rolledBack: podinfo did not become ready within 300 s
+    Failed 100/0 rolledBack: revision bb1ec46e rolled back: podinfo did not become ready within 300 s
     Failed 100/0 idle: podinfo scaled to zero
     ");
     assert!(world.read(DEPLOYMENT).contains("replicas: 0"));
@@ -260,14 +264,15 @@ fn a_stuck_promotion_leaves_traffic_on_the_canary() {
     Promoting 50/50 held: waiting for podinfo-primary to become ready
     Promoting 50/50 held: waiting for podinfo-primary to become ready
     Failed 0/100 rolledBack: promotion failed, all traffic stays on the canary: podinfo-primary did not become ready within 300 s
-    Failed 0/100 idle: no new revision
-    Failed 0/100 idle: no new revision
+    Failed 0/100 idle: revision bb1ec46e failed and is not tried again
+    Failed 0/100 idle: revision bb1ec46e failed and is not tried again
     ");
     assert!(world.read(DEPLOYMENT).contains("replicas: 2"));
 
-    // A revision that works heals it.
-    world.prometheus.set(PRIMARY_POD, Says::Value(1.0));
+    // Another revision waits for the primary; once it is ready, it is released.
     world.release("podinfo:6.1.0", "podinfo:6.2.0");
+    insta::assert_snapshot!(ticks(&world, 1), @"Failed 0/100 held: waiting for podinfo-primary to become ready; all traffic stays on the canary until it is: repair the pod template of podinfo-primary by hand");
+    world.prometheus.set(PRIMARY_POD, Says::Value(1.0));
     insta::assert_snapshot!(world.until("succeeded").join("\n"), @"
     Progressing 0/100 started: new revision 4d2df010 detected, scaling up podinfo
     Promoting 0/100 promoting: revision 4d2df010 copied to podinfo-primary

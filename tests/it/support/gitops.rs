@@ -93,7 +93,7 @@ impl World {
     pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
         let text = self.read(path);
         assert!(text.contains(from), "no `{from}` in {path}:\n{text}");
-        self.put(path, &text.replacen(from, to, 1));
+        self.put(path, text.replacen(from, to, 1));
     }
 
     /// The person writes a file and pushes it.
@@ -103,13 +103,6 @@ impl World {
         fs_err::create_dir_all(file.parent().unwrap()).unwrap();
         fs_err::write(file, text).unwrap();
         self.push(&format!("change {path}"));
-    }
-
-    /// The person removes a file and pushes that.
-    pub(crate) fn remove(&self, path: &str) {
-        self.pull();
-        fs_err::remove_file(self.person().join(path)).unwrap();
-        self.push(&format!("remove {path}"));
     }
 
     pub(crate) fn pull(&self) {
@@ -259,10 +252,9 @@ impl World {
 
 /// Phase, weights, action, failed checks and first reason of a result.
 pub(crate) fn line(result: &Value) -> String {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
+    let text = |value: &Value| match value.is_null() {
+        true => "-".to_owned(),
+        false => plain(value),
     };
     let mut line = format!(
         "{} {}/{} {}",
@@ -275,6 +267,13 @@ pub(crate) fn line(result: &Value) -> String {
         line.push_str(&format!(" f{}", result["failedChecks"]));
     }
     format!("{line}: {}", text(&result["reasons"][0]))
+}
+
+/// A value without the quotes of a text.
+pub(crate) fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Every file below `folder`, by path.

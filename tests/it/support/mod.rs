@@ -1,5 +1,7 @@
 //! Servers and repositories for the tests.
 
+use std::path::PathBuf;
+
 pub(crate) mod git_http;
 pub(crate) mod gitops;
 pub(crate) mod program;
@@ -20,3 +22,13 @@ macro_rules! assert_ran {
     }};
 }
 pub(crate) use assert_ran;
+
+/// A folder of the corpus, if there is one on this machine.
+pub(crate) fn corpus(folder: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "tests read where the corpus is")]
+    let found = std::env::var_os("WEIRKEEPER_CORPUS");
+    if found.is_none() {
+        println!("skipped: WEIRKEEPER_CORPUS is not set");
+    }
+    found.map(|corpus| PathBuf::from(corpus).join(folder))
+}

@@ -1,0 +1,306 @@
+//! Documents that cannot be carried out.
+
+use crate::support::assert_ran;
+use crate::support::gitops::World;
+
+use super::{
+    CANARY, DEPLOYMENT, KUSTOMIZATION, NEIGHBOUR, beside_a_neighbour, changes_nothing, fails_alone,
+    text_step,
+};
+
+#[test]
+fn a_repository_without_a_canary() {
+    let world = World::new([("README.md", "Nothing here.\n"), ("a.yaml", "kind: Pod\n")]);
+    let ran = changes_nothing(&world, text_step(&world), 0);
+    assert_ran!(world, ran, @"
+    exit code: 0
+    ----- stdout
+    no Canary of flagger.app/v1beta1 in 2 files: nothing to do
+    ");
+}
+
+#[test]
+fn only_names_a_canary_that_is_not_there() {
+    let world = World::of("podinfo");
+    let ran = changes_nothing(&world, text_step(&world).args(["--only", "test/podinf"]), 2);
+    assert_ran!(world, ran, @"
+    exit code: 2
+    ----- stderr
+    error: there is no Canary test/podinf
+    hint: there are: test/podinfo
+    ");
+}
+
+#[test]
+fn a_target_that_is_not_there() {
+    let world = beside_a_neighbour(&[(CANARY, "    name: podinfo\n", "    name: podinfi\n")]);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: there is no Deployment podinfi of namespace test in the repository
+      --> apps/podinfo/canary.yaml:11:11
+       |
+    11 |     name: podinfi
+       |           ^^^^^^^ spec.targetRef.name
+       |
+       = help: commit its manifest beside the Canary, or name its folder in spec.gitops.path
+    ");
+}
+
+#[test]
+fn a_target_that_is_there_twice() {
+    let world = beside_a_neighbour(&[]);
+    let copy = world.read(DEPLOYMENT);
+    world.put("apps/podinfo/old/deployment.yaml", copy);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: Deployment podinfo is there 2 times, equally near to the Canary
+      --> apps/podinfo/canary.yaml:11:11
+       |
+    11 |     name: podinfo
+       |           ^^^^^^^ spec.targetRef.name
+       |
+       = help: name the folder of the right one in spec.gitops.path, or skip the other in .weirkeeperignore
+
+    error: this is one of them
+     --> apps/podinfo/deployment.yaml:5:9
+      |
+    5 |   name: podinfo
+      |         ^^^^^^^ metadata.name
+
+    error: this is one of them
+     --> apps/podinfo/old/deployment.yaml:5:9
+      |
+    5 |   name: podinfo
+      |         ^^^^^^^ metadata.name
+    ");
+}
+
+#[test]
+fn a_route_that_is_there_twice() {
+    let world = beside_a_neighbour(&[]);
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: podinfo, namespace: test}\nspec: {rules: [{backendRefs: [{name: podinfo, port: 80}]}]}\n";
+    world.put("apps/podinfo/route.yaml", [route, "---\n", route].concat());
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: HTTPRoute podinfo is there 2 times, equally near to the Canary
+      --> apps/podinfo/canary.yaml:13:3
+       |
+    13 |   service:
+       |   ^^^^^^^ spec.service
+       |
+       = help: name the folder of the right one in spec.gitops.path, or skip the other in .weirkeeperignore
+
+    error: this is one of them
+     --> apps/podinfo/route.yaml:3:18
+      |
+    3 | metadata: {name: podinfo, namespace: test}
+      |                  ^^^^^^^ metadata.name
+
+    error: this is one of them
+     --> apps/podinfo/route.yaml:8:18
+      |
+    8 | metadata: {name: podinfo, namespace: test}
+      |                  ^^^^^^^ metadata.name
+    ");
+}
+
+#[test]
+fn a_route_without_the_backends() {
+    let world = beside_a_neighbour(&[]);
+    let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: podinfo, namespace: test}\nspec:\n  rules:\n    - backendRefs: [{name: podinfo-v1, port: 80}]\n";
+    world.put("apps/podinfo/route.yaml", route);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: test/podinfo: no rule of HTTPRoute podinfo has both backends
+    error: no rule of HTTPRoute podinfo has both backends podinfo-primary and podinfo-canary
+     --> apps/podinfo/route.yaml:5:3
+      |
+    5 |   rules:
+      |   ^^^^^ spec.rules
+    hint: give a rule the backendRefs podinfo-primary and podinfo-canary, or podinfo alone to have it split
+    ");
+}
+
+#[test]
+fn a_canary_that_is_not_valid() {
+    let world = beside_a_neighbour(&[
+        (CANARY, "    maxWeight: 50", "    maxWeight: 150"),
+        (CANARY, "    threshold: 3", "    treshold: 3"),
+    ]);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: is required
+      --> apps/podinfo/canary.yaml:18:3
+       |
+    18 |   analysis:
+       |   ^^^^^^^^ spec.analysis.threshold
+
+    error: must be at most 100, found 150: it would never be reached
+      --> apps/podinfo/canary.yaml:21:16
+       |
+    21 |     maxWeight: 150
+       |                ^^^ spec.analysis.maxWeight
+
+    warning: unknown field, ignored
+      --> apps/podinfo/canary.yaml:20:5
+       |
+    20 |     treshold: 3
+       |     ^^^^^^^^ spec.analysis.treshold
+       |
+       = help: did you mean `threshold`?
+    ");
+}
+
+#[test]
+fn a_template_that_is_not_there() {
+    let template = "      - name: errors\n        templateRef: {name: errors, namespace: monitoring}\n        thresholdRange: {max: 1}\n      - name: request-success-rate\n";
+    let changes = [(CANARY, "      - name: request-success-rate\n", template)];
+    let world = beside_a_neighbour(&changes);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: there is no MetricTemplate monitoring/errors in the repository
+      --> apps/podinfo/canary.yaml:25:29
+       |
+    25 |         templateRef: {name: errors, namespace: monitoring}
+       |                             ^^^^^^ spec.analysis.metrics[0].templateRef.name
+       |
+       = help: commit the MetricTemplate, or set templateRef.namespace to where it is
+    ");
+}
+
+#[test]
+fn a_template_that_does_not_render() {
+    let inline = "      - name: errors\n        query: 'sum(errors{x=\"{{ nothing }}\"})'\n        thresholdRange: {max: 1}\n";
+    let world = beside_a_neighbour(&[(
+        CANARY,
+        "      - name: request-success-rate\n        interval: 1m\n        thresholdRange:\n          min: 99\n",
+        inline,
+    )]);
+    let said = fails_alone(&world, 3);
+    insta::assert_snapshot!(said, @r#"
+    error: Canary test/podinfo cannot be carried out
+    error: the query cannot be rendered: line 1, column 18: `nothing` is not known here
+      --> apps/podinfo/canary.yaml:25:16
+       |
+    25 |         query: 'sum(errors{x="{{ nothing }}"})'
+       |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ spec.analysis.metrics[0].query
+       |
+       = help: names: name, namespace, target, service, ingress, route, interval, variables; functions: and, eq, ge, gt, index, le, len, lt, ne, not, or, print, printf, println, slice, urlquery
+    "#);
+}
+
+#[test]
+fn images_set_by_kustomize() {
+    let images = "images:\n  - name: ghcr.io/stefanprodan/podinfo\n    newTag: 6.1.0\nresources:\n";
+    let world = beside_a_neighbour(&[(KUSTOMIZATION, "resources:\n", images)]);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: a new ghcr.io/stefanprodan/podinfo would reach the primary together with the target
+     --> apps/podinfo/kustomization.yaml:5:11
+      |
+    5 |   - name: ghcr.io/stefanprodan/podinfo
+      |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ images[0].name
+      |
+      = help: set the image in apps/podinfo/deployment.yaml and remove this entry
+    ");
+}
+
+#[test]
+fn strategies_this_version_cannot_carry_out() {
+    let changes = [(
+        CANARY,
+        "    maxWeight: 50\n    stepWeight: 25 # two steps\n",
+        "    iterations: 5\n    webhooks: [{name: load, url: http://loadtester/}]\n",
+    )];
+    let world = beside_a_neighbour(&changes);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: blue/green is not supported by this version
+      --> apps/podinfo/canary.yaml:21:5
+       |
+    21 |     iterations: 5
+       |     ^^^^^^^^^^ spec.analysis.iterations
+       |
+       = help: use `stepWeight` or `stepWeights`
+
+    error: calling webhooks is not supported by this version
+      --> apps/podinfo/canary.yaml:22:5
+       |
+    22 |     webhooks: [{name: load, url: http://loadtester/}]
+       |     ^^^^^^^^ spec.analysis.webhooks
+       |
+       = help: remove them; a rollout cannot wait for them nor be stopped by them
+    ");
+}
+
+#[test]
+fn a_generated_file_that_is_in_the_way() {
+    let world = beside_a_neighbour(&[]);
+    world.put(
+        "apps/podinfo/podinfo-primary-deployment.yaml",
+        "mine: true\n",
+    );
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: test/podinfo: apps/podinfo/podinfo-primary-deployment.yaml is in the way: a file with this name is to be generated
+    hint: rename or remove it
+    ");
+}
+
+#[test]
+fn a_status_that_was_edited_into_nonsense() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    world.put("apps/neighbour/all.yaml", NEIGHBOUR);
+    world.edit(CANARY, "canaryWeight: 0", "canaryWeight: 250");
+    world.edit(CANARY, "phase: Initialized", "phase: Almost");
+    insta::assert_snapshot!(fails_alone(&world, 3), @r#"
+    error: Canary test/podinfo cannot be carried out
+    error: must be one of `Initializing`, `Initialized`, `Waiting`, `Progressing`, `WaitingPromotion`, `Promoting`, `Finalising`, `Succeeded`, `Failed`, `Terminating`, `Terminated`, found "Almost"
+      --> apps/podinfo/canary.yaml:29:10
+       |
+    29 |   phase: Almost
+       |          ^^^^^^ status.phase
+
+    error: must be from 0 to 100, found 250
+      --> apps/podinfo/canary.yaml:30:17
+       |
+    30 |   canaryWeight: 250
+       |                 ^^^ status.canaryWeight
+       |
+       = help: restore what Weirkeeper last committed: git log -p shows it
+    "#);
+}
+
+#[test]
+fn two_canaries_of_one_target() {
+    let world = World::of("podinfo");
+    let other = world
+        .read(CANARY)
+        .replacen("  name: podinfo\n", "  name: again\n", 1);
+    world.put(
+        "apps/podinfo/again.yaml",
+        other.replace("  service:\n", "  service:\n    name: again\n"),
+    );
+    let ran = changes_nothing(&world, text_step(&world), 3);
+    assert_ran!(world, ran, @"
+    exit code: 3
+    ----- stdout
+    test/again  failed
+      another Canary releases the same target: apps/podinfo/canary.yaml:5:9
+    test/podinfo  failed
+      another Canary releases the same target: apps/podinfo/again.yaml:5:9
+    ----- stderr
+    error: test/again: another Canary releases the same target: apps/podinfo/canary.yaml:5:9
+    hint: remove one of the two
+    error: test/podinfo: another Canary releases the same target: apps/podinfo/again.yaml:5:9
+    hint: remove one of the two
+    ");
+}
+
+#[test]
+fn objects_of_the_same_kind_in_another_group() {
+    let knative = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: podinfo, namespace: test}\n";
+    let world = World::of("podinfo");
+    world.put("apps/podinfo/knative.yaml", knative);
+    world.bootstrap();
+    assert_eq!(world.read("apps/podinfo/knative.yaml"), knative);
+}
