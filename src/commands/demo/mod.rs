@@ -118,7 +118,7 @@ fn shown(at: Timestamp, run: &Run) -> String {
     let text = text::run(run);
     let errors: String = run
         .all_errors()
-        .map(|error| text::error(error, false))
+        .map(|error| text::error(error, None, false))
         .collect();
     format!("{time}  {text}{errors}\n")
 }
