@@ -179,6 +179,23 @@ impl Traffic {
         mirrored: false,
     };
 
+    /// The canary's share in whole percent, whatever the weights sum up to; 0
+    /// when nobody gets anything.
+    ///
+    /// ```
+    /// use weirkeeper::api::Traffic;
+    ///
+    /// let by_hand = Traffic { primary: 900, canary: 100, mirrored: false };
+    /// assert_eq!(by_hand.percent(), 10);
+    /// ```
+    #[must_use]
+    pub fn percent(self) -> i64 {
+        match self.primary.saturating_add(self.canary) {
+            sum if sum > 0 => self.canary.saturating_mul(100) / sum,
+            _ => 0,
+        }
+    }
+
     /// `canary` percent to the canary, cut to 0–100, the rest to the primary.
     #[must_use]
     pub fn canary(canary: i64) -> Self {
@@ -281,6 +298,11 @@ pub fn validate_status(status: &Status, now: Timestamp) -> Vec<Problem> {
         running && status.last_applied_spec.is_empty(),
         "lastAppliedSpec",
         "is empty, but a rollout is under way".to_owned(),
+    );
+    check(
+        running && status.phase != Some(Phase::Waiting) && status.routed.is_none(),
+        "routed",
+        "is missing: nobody could tell whether somebody changed the weights".to_owned(),
     );
     check(
         matches!(status.phase, Some(Phase::Terminating | Phase::Terminated)),

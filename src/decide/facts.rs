@@ -18,8 +18,13 @@ pub struct Facts {
     pub primary_replicas: Option<i64>,
     /// `spec.replicas` of the target, `None` when absent.
     pub target_replicas: Option<i64>,
+    /// Are the Services of primary and target in the repository?
+    pub services: bool,
     /// What the route does.
     pub routed: Routed,
+    /// The largest weight of the canary in any rule of the route, also in
+    /// rules that the Canary does not steer.
+    pub exposed: i64,
 }
 
 /// Is there a primary, and does it run what the target runs?

@@ -73,10 +73,14 @@ pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone
 pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
     match effect {
         Effect::CreatePrimary | Effect::Promote => facts.primary = Primary::Current,
-        Effect::SetTraffic { traffic } => facts.routed = Routed::Even(traffic),
+        Effect::EnsureServices => facts.services = true,
+        Effect::SetTraffic { traffic } => {
+            facts.routed = Routed::Even(traffic);
+            facts.exposed = traffic.canary;
+        }
         Effect::ScaleCanaryUp { replicas } => facts.target_replicas = replicas,
         Effect::ScaleCanaryToZero => facts.target_replicas = Some(0),
-        Effect::EnsureServices | Effect::PointApexAtPrimary | Effect::Defer { .. } => {}
+        Effect::PointApexAtPrimary | Effect::Defer { .. } => {}
     }
 }
 

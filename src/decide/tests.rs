@@ -397,3 +397,97 @@ fn the_schedule_ahead_is_the_run_itself() {
         .collect();
     assert_eq!(ahead, phases);
 }
+
+#[test]
+fn a_service_that_is_gone_comes_back_before_the_next_weight() {
+    let mut world = World::new("threshold: 5, stepWeight: 10");
+    world.release("v2");
+    world.tick();
+    world.tick();
+    world.facts.services = false;
+    let plan = world.tick();
+    assert_eq!(plan.action, Action::Held);
+    assert_eq!(plan.effects, [Effect::EnsureServices]);
+    assert_eq!(world.traffic().canary, 10);
+    assert_eq!(world.tick().action, Action::Advanced);
+}
+
+#[test]
+fn after_a_failed_promotion_the_way_back_is_a_release() {
+    let mut world = World::new("threshold: 5, stepWeight: 50, maxWeight: 50");
+    world.release("v2");
+    for _ in 0..3 {
+        world.tick();
+    }
+    world.primary = Readiness::Stuck("crash loop".into());
+    world.tick();
+    world.primary = Readiness::Ready;
+    world.release("v1");
+    assert_eq!(world.tick().action, Action::Started);
+    assert_eq!(
+        world.run().last().map(String::as_str),
+        Some("Succeeded 100/0 i0 f0 w0")
+    );
+}
+
+/// Where the canary has all traffic, a primary that breaks gets none.
+#[test]
+fn a_stuck_primary_is_not_sent_all_traffic() {
+    let mut world = World::new("threshold: 5, stepWeight: 100");
+    world.release("v2");
+    world.tick();
+    world.tick();
+    assert_eq!(world.traffic(), Traffic::CANARY);
+    world.primary = Readiness::Stuck("crash loop".into());
+    assert_eq!(world.tick().action, Action::Held);
+    assert_eq!(world.traffic(), Traffic::CANARY);
+}
+
+#[test]
+fn weights_set_by_hand_do_not_switch_off_the_checks_of_another_revision() {
+    let mut world = World::new("threshold: 1, stepWeight: 10");
+    world.release("v2");
+    world.tick();
+    world.tick();
+    world.route(Traffic::canary(60));
+    world.release("v3");
+    assert_eq!(world.tick().action, Action::Held);
+    world.reading = Reading::Value(9.0);
+    assert_eq!(world.tick().action, Action::Halted);
+    assert_eq!(world.tick().action, Action::RolledBack);
+}
+
+#[test]
+fn a_rule_that_still_feeds_the_target_keeps_its_pods() {
+    let mut world = World::new("threshold: 1, stepWeight: 10");
+    world.release("v2");
+    world.tick();
+    world.tick();
+    world.target = Readiness::Stuck("no pods".into());
+    world.tick();
+    world.facts.exposed = 50;
+    let held = world.tick();
+    assert_eq!(held.action, Action::Held);
+    assert!(held.is_empty());
+    world.facts.exposed = 0;
+    assert_eq!(world.tick().effects, [Effect::ScaleCanaryToZero]);
+}
+
+#[test]
+fn weights_that_do_not_sum_up_to_100_are_read_as_shares() {
+    let mut world = World::new("threshold: 1, stepWeight: 10, maxWeight: 50");
+    world.canary.spec.gitops = Some(crate::api::GitOps {
+        on_drift: OnDrift::Follow,
+        ..crate::api::GitOps::default()
+    });
+    world.release("v2");
+    world.tick();
+    world.tick();
+    world.route(Traffic {
+        primary: 800,
+        canary: 200,
+        mirrored: false,
+    });
+    world.tick();
+    assert_eq!(world.traffic(), Traffic::canary(30));
+}

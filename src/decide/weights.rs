@@ -37,7 +37,7 @@ pub fn next_canary_weight(analysis: &Analysis, current: i64) -> i64 {
 #[must_use]
 pub fn after_promotion_step(analysis: &Analysis, current: Traffic) -> Traffic {
     match analysis.step_weight_promotion.unwrap_or(0) {
-        step if step > 0 => Traffic::canary(current.canary.clamp(0, 100).saturating_sub(step)),
+        step if step > 0 => Traffic::canary(current.percent().saturating_sub(step)),
         _ => Traffic::PRIMARY,
     }
 }

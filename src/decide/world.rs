@@ -40,6 +40,7 @@ impl World {
                 primary: Primary::Current,
                 primary_replicas: Some(2),
                 target_replicas: Some(2),
+                services: true,
                 ..Facts::default()
             },
             now: "2026-01-01T00:00:00Z".parse().unwrap(),
@@ -117,6 +118,7 @@ impl World {
 
     pub(super) fn route(&mut self, traffic: Traffic) {
         self.facts.routed = Routed::Even(traffic);
+        self.facts.exposed = traffic.canary;
     }
 
     /// Phase, weights, mirror, iterations, failed checks and shown weight, as

@@ -34,7 +34,9 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
             .as_ref()
             .and_then(|primary| replicas(&primary.value)),
         target_replicas: replicas(target),
+        services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
         routed: traffic::routed(rollout)?,
+        exposed: traffic::exposed(rollout),
     })
 }
 

@@ -54,6 +54,22 @@ pub(super) fn routed(rollout: &Rollout) -> Result<Routed> {
     })
 }
 
+/// The largest weight of the canary Service in any rule of the route. One that
+/// cannot be read counts as all.
+pub(super) fn exposed(rollout: &Rollout) -> i64 {
+    let Some(route) = &rollout.route else {
+        return 0;
+    };
+    let [_, canary] = backends(rollout);
+    let document = &route.file.stream.documents()[route.document];
+    let rules = weights::rules_with(document, &[&canary]).into_iter();
+    let weights = rules.map(|rule| {
+        let weights = weights::weights_of(document, rule, &[&canary]);
+        weights.map_or(100, |weights| weights[0])
+    });
+    weights.max().unwrap_or(0)
+}
+
 /// Writes the weights to every rule with both backends. Where there is none
 /// yet, rules that send everything to the apex Service are split first.
 ///
@@ -114,14 +130,24 @@ fn unsplit(rollout: &Rollout, route: &Manifest) -> Vec<(usize, usize)> {
         .filter(|(index, _)| is_asked_for(rollout, route, *index))
         .filter(|(_, rule)| {
             let backends = rule.get("backendRefs").and_then(Value::as_sequence);
-            backends.is_some_and(|backends| {
-                let name = |backend: &Value| backend.get("name")?.as_str().map(str::to_owned);
-                backends.len() == 1
-                    && name(&backends[0]).as_deref() == Some(rollout.canary.spec.apex())
-            })
+            backends.is_some_and(|backends| backends.len() == 1 && is_apex(rollout, &backends[0]))
         })
         .map(|(index, _)| (index, 0))
         .collect()
+}
+
+/// Is the backend the apex Service, on the port that primary and canary have,
+/// too?
+fn is_apex(rollout: &Rollout, backend: &Value) -> bool {
+    let text = |key: &str| backend.get(key).and_then(Value::as_str);
+    let namespace = rollout.canary.metadata.namespace.as_deref();
+    let service = rollout.canary.spec.service.as_ref();
+    let port = backend.get("port").and_then(Value::as_i64);
+    text("name") == Some(rollout.canary.spec.apex())
+        && text("kind").is_none_or(|kind| kind == "Service")
+        && text("group").is_none_or(str::is_empty)
+        && text("namespace").is_none_or(|found| Some(found) == namespace)
+        && (port.is_none() || port == service.and_then(|service| service.port))
 }
 
 /// Makes of one backend two: the same backend under the primary's name, and a
@@ -200,6 +226,7 @@ fn without_backends(rollout: &Rollout, route: &Manifest) -> Error {
             format!("{which} {what} {primary} and {canary}"),
         )])
         .hint(format!(
-            "give a rule the backendRefs {primary} and {canary}, or {apex} alone to have it split"
+            "give a rule the backendRefs {primary} and {canary}, or {apex} alone on the port of \
+             spec.service.port to have it split"
         ))
 }

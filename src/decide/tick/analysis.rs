@@ -98,15 +98,15 @@ impl Tick<'_> {
 
     /// Flagger: `runCanary`.
     fn step_weight(&self) -> Plan {
-        let routed = self.facts.routed.traffic();
-        if routed.canary >= self.analysis.max_weight() {
+        let current = self.facts.routed.traffic().percent();
+        if current >= self.analysis.max_weight() {
             return self.promote();
         }
-        let next = Traffic::canary(next_canary_weight(&self.analysis, routed.canary));
+        let next = Traffic::canary(next_canary_weight(&self.analysis, current));
         let mut status = self.status.clone();
         let effects = self.traffic_to(next, &mut status);
         status.canary_weight = next.canary;
-        let reason = format!("canary {} → {} %", routed.canary, next.canary);
+        let reason = format!("canary {current} → {} %", next.canary);
         self.plan(Action::Advanced, status, effects, vec![reason])
     }
 

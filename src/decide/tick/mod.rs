@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::{Action, Answer, Answers, Facts, Plan, Probe, Readiness, Workload};
-use crate::api::{Analysis, Canary, CanarySpec, GitOps, OnDrift, Phase, Status, Traffic};
+use super::{Action, Answer, Answers, Facts, Plan, Probe, Readiness, Routed, Workload};
+use crate::api::{Analysis, Canary, CanarySpec, GitOps, OnDrift, Phase, Status};
 
 /// Probes without an answer; ends the tick until they have one.
 #[derive(Debug)]
@@ -71,6 +71,9 @@ impl<'a> Tick<'a> {
         if self.is_cancelled(phase) {
             return Ok(self.cancel());
         }
+        if !self.facts.services {
+            return Ok(self.restore_services());
+        }
         if let Some(plan) = self.primary_not_ready(phase)? {
             return Ok(plan);
         }
@@ -78,8 +81,9 @@ impl<'a> Tick<'a> {
         if !Self::is_running(phase) {
             return Ok(drift.unwrap_or_else(|| self.start()));
         }
-        if Self::is_analysed(phase) && self.has_new_revision() {
-            return Ok(drift.unwrap_or_else(|| self.restart()));
+        // With weights set by hand the checks go on: they may still roll back.
+        if Self::is_analysed(phase) && self.has_new_revision() && drift.is_none() {
+            return Ok(self.restart());
         }
         if let Some(plan) = self.canary_not_ready()? {
             return Ok(plan);
@@ -136,8 +140,12 @@ impl<'a> Tick<'a> {
         if self.status.last_applied_spec.is_empty() {
             return true;
         }
-        let spec_changed = self.facts.revision != self.status.last_promoted_spec
-            && self.facts.revision != self.status.last_applied_spec;
+        // After a failed promotion the canary serves and the primary is broken:
+        // the way back to the promoted revision is a release like any other.
+        let served_by_canary = self.status.phase == Some(Phase::Failed)
+            && self.status.routed.is_some_and(|routed| routed.canary > 0);
+        let spec_changed = self.facts.revision != self.status.last_applied_spec
+            && (served_by_canary || self.facts.revision != self.status.last_promoted_spec);
         spec_changed || self.facts.configs != self.status.tracked_configs
     }
 
@@ -156,13 +164,24 @@ impl<'a> Tick<'a> {
         if self.gitops.on_drift == OnDrift::Follow || self.facts.routed.agrees_with(recorded) {
             return None;
         }
-        let Traffic {
-            primary, canary, ..
-        } = self.facts.routed.traffic();
+        let found = match &self.facts.routed {
+            Routed::Missing => {
+                "the route, or its split between primary and canary, is gone".to_owned()
+            }
+            Routed::Even(found) => format!("the route carries {}/{}", found.primary, found.canary),
+            Routed::Uneven(rules) => {
+                let rules = rules.iter();
+                let rules = rules.map(|rule| format!("{}/{}", rule.primary, rule.canary));
+                format!(
+                    "the rules of the route carry {}",
+                    rules.collect::<Vec<_>>().join(" and ")
+                )
+            }
+        };
         Some(self.unchanged(
             Action::Held,
             format!(
-                "the route carries {primary}/{canary} but the state says {}/{}: somebody changed it. \
+                "{found} but the state says {}/{}: somebody changed it. \
                  Set the weights back, or set spec.gitops.onDrift to follow",
                 recorded.primary, recorded.canary
             ),

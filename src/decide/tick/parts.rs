@@ -2,7 +2,7 @@
 
 use super::Tick;
 use crate::api::{Condition, Deferred, Phase, Status, Traffic};
-use crate::decide::{Action, Effect, Plan};
+use crate::decide::{Action, Effect, Plan, Routed};
 
 impl Tick<'_> {
     /// Status of a run that begins with the target's current revision.
@@ -60,8 +60,9 @@ impl Tick<'_> {
         if !self.gitops.scales_down() {
             return;
         }
-        let routed = self.facts.routed.traffic();
-        if routed.canary > 0 || routed.mirrored {
+        let recorded = self.status.routed.unwrap_or(Traffic::PRIMARY);
+        let exposed = self.facts.exposed > 0 || recorded.canary > 0 || recorded.mirrored;
+        if exposed {
             status.deferred = vec![Deferred::ScaleCanaryToZero];
             effects.push(Effect::Defer {
                 deferred: Deferred::ScaleCanaryToZero,
@@ -98,6 +99,15 @@ impl Tick<'_> {
         self.plan(action, self.status.clone(), Vec::new(), vec![reason])
     }
 
+    /// What the route carries afterwards: what is written, else what was found.
+    fn traffic_after(&self, status: &Status, changed: bool) -> Option<Traffic> {
+        match (changed, &self.facts.routed) {
+            (false, Routed::Even(found)) => Some(*found),
+            (false, Routed::Uneven(_)) => Some(self.facts.routed.traffic()),
+            (true, _) | (false, Routed::Missing) => status.routed,
+        }
+    }
+
     pub(super) fn plan(
         &self,
         action: Action,
@@ -118,7 +128,7 @@ impl Tick<'_> {
         Plan {
             action,
             phase: status.phase,
-            traffic: status.routed,
+            traffic: self.traffic_after(&status, changed),
             next_step_at: next_step_at.filter(|_| pending && action != Action::Suspended),
             status: changed.then_some(status),
             effects,

@@ -10,17 +10,18 @@ impl Tick<'_> {
     /// commit, so that no request ever meets a backend without pods.
     pub(super) fn initialise(&self) -> Stage {
         let mut status = self.status.clone();
+        let primary = self.spec.primary_name();
         if self.facts.primary == Primary::Missing {
             self.enter(&mut status, Phase::Initializing);
-            return Ok(self.plan(
-                Action::Held,
-                status,
-                vec![Effect::EnsureServices, Effect::CreatePrimary],
-                vec![format!(
-                    "{} created, waiting until it is ready",
-                    self.spec.primary_name()
-                )],
-            ));
+            let effects = vec![Effect::EnsureServices, Effect::CreatePrimary];
+            let reason = format!("{primary} created, waiting until it is ready");
+            return Ok(self.plan(Action::Held, status, effects, vec![reason]));
+        }
+        if !self.facts.services {
+            self.enter(&mut status, Phase::Initializing);
+            let reason = format!("Services of {primary} and its target created");
+            let effects = vec![Effect::EnsureServices];
+            return Ok(self.plan(Action::Held, status, effects, vec![reason]));
         }
         if !self.spec.skips_analysis() {
             match self.readiness(Workload::Primary)? {
@@ -64,20 +65,22 @@ impl Tick<'_> {
 
     /// Nothing new; carries out what waited for an earlier commit.
     pub(super) fn idle(&self) -> Plan {
-        if self.status.deferred.is_empty() || !self.gitops.scales_down() {
+        let mut status = self.status.clone();
+        if !self.gitops.scales_down() {
+            status.deferred.clear();
+            let reason = self.nothing_new();
+            return self.plan(Action::Idle, status, Vec::new(), vec![reason]);
+        }
+        if self.status.deferred.is_empty() {
             return self.unchanged(Action::Idle, self.nothing_new());
         }
-        let routed = self.facts.routed.traffic();
-        if routed.canary > 0 {
-            return self.unchanged(
-                Action::Held,
-                format!(
-                    "the route sends {} to the canary: it is not scaled down",
-                    routed.canary
-                ),
+        if self.facts.exposed > 0 {
+            let reason = format!(
+                "a rule of the route gives the canary a weight of {}: it is not scaled down",
+                self.facts.exposed
             );
+            return self.unchanged(Action::Held, reason);
         }
-        let mut status = self.status.clone();
         let mut effects = Vec::new();
         self.scale_to_zero(&mut status, &mut effects);
         let reason = format!("{} scaled to zero", self.spec.target_ref.name);
@@ -118,8 +121,16 @@ impl Tick<'_> {
         )
     }
 
+    /// A Service that is gone takes its backend with it: it comes back before
+    /// anything else happens (Flagger reconciles them in every tick).
+    pub(super) fn restore_services(&self) -> Plan {
+        let reason = "a Service of primary or canary was gone, it is created again".to_owned();
+        let effects = vec![Effect::EnsureServices];
+        self.plan(Action::Held, self.status.clone(), effects, vec![reason])
+    }
+
     /// Stage 8. While a promotion runs a stuck primary is the broken side, so
-    /// traffic goes to the canary; after such a failure it stays there.
+    /// traffic goes to the canary; where the canary has all traffic it keeps it.
     pub(super) fn primary_not_ready(&self, phase: Phase) -> Stage<Option<Plan>> {
         if self.spec.skips_analysis() {
             return Ok(None);
@@ -129,7 +140,8 @@ impl Tick<'_> {
             Readiness::NotReady(why) | Readiness::Unknown(why) => (why, false),
             Readiness::Stuck(why) => (why, true),
         };
-        let canary_serves = phase == Phase::Failed && self.facts.routed.traffic().canary > 0;
+        let promoting = matches!(phase, Phase::Promoting | Phase::Finalising);
+        let canary_serves = !promoting && self.facts.routed.traffic().percent() == 100;
         Ok(Some(match (stuck && !canary_serves, phase) {
             (false, _) if canary_serves => self.unchanged(
                 Action::Held,
@@ -140,7 +152,7 @@ impl Tick<'_> {
                 ),
             ),
             (false, _) => self.unchanged(Action::Held, why.clone()),
-            (true, Phase::Promoting | Phase::Finalising) => self.fail_promotion(why),
+            (true, _) if promoting => self.fail_promotion(why),
             (true, _) => self.rollback(why),
         }))
     }
@@ -190,7 +202,10 @@ impl Tick<'_> {
     pub(super) fn promote_at_once(&self) -> Plan {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Succeeded);
-        status.last_promoted_spec = status.last_applied_spec.clone();
+        // What is copied is the target as it is now.
+        status.last_applied_spec.clone_from(&self.facts.revision);
+        status.last_promoted_spec.clone_from(&self.facts.revision);
+        status.tracked_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
         effects.push(Effect::Promote);
         self.scale_down(&mut status, &mut effects);
