@@ -666,3 +666,16 @@ fn assigning_changes_only_what_differs() {
         stream.assign(0, &path("a.p"), &yaml("2"))
     });
 }
+
+#[test]
+fn a_part_that_is_shared_is_named() {
+    let mut stream = stream("a: [[&n 0], *n]\n");
+    let path: FieldPath = "a[0]".parse().unwrap();
+    let value = serde_yaml::from_str("[1]").unwrap();
+    let error = stream.assign(0, &path, &value).unwrap_err();
+    assert!(
+        matches!(&error, EditError::Shared { anchor, .. } if anchor == "&n"),
+        "{error:?}"
+    );
+    assert_eq!(stream.text(), "a: [[&n 0], *n]\n");
+}

@@ -208,8 +208,8 @@ fn without<T: Clone>(list: &[T], at: usize) -> Vec<T> {
     list
 }
 
-/// The anchor that makes the value `id` visible elsewhere: on itself or around
-/// it, and named by an alias.
+/// The anchor that makes the value `id`, or a part of it, visible elsewhere: on
+/// itself, around or inside it, and named by an alias.
 pub(super) fn shared_by(document: &Document, id: NodeId) -> Option<&Property> {
     let aliased = |id: NodeId| {
         document
@@ -227,5 +227,18 @@ pub(super) fn shared_by(document: &Document, id: NodeId) -> Option<&Property> {
         }
         at = node.parent.map(|(parent, _): (NodeId, Role)| parent);
     }
-    None
+    document.nodes.iter().find_map(|node| match &node.kind {
+        Kind::Alias { target, .. } if is_inside(document, *target, id) => {
+            document.node(*target).anchor.as_ref()
+        }
+        Kind::Alias { .. } | Kind::Scalar { .. } | Kind::Mapping { .. } | Kind::Sequence { .. } => {
+            None
+        }
+    })
+}
+
+/// Does the node `inner` stand somewhere in `outer`?
+fn is_inside(document: &Document, inner: NodeId, outer: NodeId) -> bool {
+    let parent = |id: &NodeId| document.node(*id).parent.map(|(parent, _)| parent);
+    std::iter::successors(Some(inner), parent).any(|id| id == outer)
 }
