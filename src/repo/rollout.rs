@@ -82,6 +82,7 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     } = check(manifest, now)?;
     let (mut errors, more) = split(manifest, unsupported(&canary));
     warnings.extend(more);
+    warnings.extend(split(manifest, without_namespace(&canary)).1);
     let search = Search::new(inventory, manifest, &canary);
     let note = |error: Error, path: &str, errors: &mut Vec<Diagnostic>| -> Result<()> {
         if error.kind() != Kind::Document {
@@ -369,6 +370,18 @@ fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
         Error::document(format!("{shown} asks {kind}, which this version cannot do"))
             .hint("use a template whose spec.provider.type is prometheus"),
     )
+}
+
+/// Queries say the namespace, and one that nobody knows measures nothing.
+fn without_namespace(canary: &Canary) -> Vec<Problem> {
+    let path = FieldPath::root().key("metadata").key("name");
+    let message = "has no namespace, and no kustomization gives one: queries ask for none";
+    let problem =
+        Problem::warning(path, message).hint("set metadata.namespace to where the workload runs");
+    match canary.metadata.namespace {
+        Some(_) => Vec::new(),
+        None => vec![problem],
+    }
 }
 
 /// What a Canary without a route in the repository must not ask for.

@@ -304,3 +304,74 @@ fn objects_of_the_same_kind_in_another_group() {
     world.bootstrap();
     assert_eq!(world.read("apps/podinfo/knative.yaml"), knative);
 }
+
+#[test]
+fn a_canary_without_a_namespace() {
+    let world = World::with(&[
+        (CANARY, "  namespace: test\n", ""),
+        (DEPLOYMENT, "  namespace: test\n", ""),
+        ("apps/podinfo/service.yaml", "  namespace: test\n", ""),
+    ]);
+    assert_ran!(world, text_step(&world).run().exits(0), @"
+    exit code: 0
+    ----- stdout
+    podinfo  Initializing  held
+      podinfo-primary created, waiting until it is ready
+      commit [COMMIT]
+      next step not before 2026-01-01T00:01:00Z
+    ----- stderr
+    warning: has no namespace, and no kustomization gives one: queries ask for none
+     --> apps/podinfo/canary.yaml:5:9
+      |
+    5 |   name: podinfo
+      |         ^^^^^^^ metadata.name
+      |
+      = help: set metadata.namespace to where the workload runs
+    ");
+}
+
+#[test]
+fn replicas_that_are_shared_by_an_anchor() {
+    let shared = "  replicas: &count 2\n  revisionHistoryLimit: *count\n";
+    let changes = [(DEPLOYMENT, "  replicas: 2 # enough for now\n", shared)];
+    let world = beside_a_neighbour(&changes);
+    for _ in 0..2 {
+        let _ran = world.next().exits(0);
+    }
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: test/podinfo: apps/podinfo/deployment.yaml cannot be edited
+    error: `spec.replicas` is shared with other places by `&count`
+     --> apps/podinfo/deployment.yaml:8:13
+      |
+    8 |   replicas: &count 2
+      |             ^^^^^^
+      |
+      = help: write the value out instead of using the alias
+    ");
+}
+
+#[test]
+fn a_status_that_is_empty() {
+    for status in ["status:\n", "status: {}\n", "status: null # none yet\n"] {
+        let world = World::of("podinfo");
+        world.put(CANARY, world.read(CANARY) + status);
+        world.bootstrap();
+        assert!(
+            world.read(CANARY).contains("phase: Initialized"),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn only_steps_what_it_names() {
+    let world = beside_a_neighbour(&[]);
+    let ran = world
+        .stepping()
+        .args(["--only", "test/neighbour"])
+        .run()
+        .exits(0);
+    let results = ran.json()["results"].clone();
+    assert_eq!(results.as_array().unwrap().len(), 1, "{ran}");
+    assert_eq!(results[0]["commit"], world.tip());
+}
