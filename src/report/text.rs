@@ -127,3 +127,37 @@ pub fn error(error: &Error, about: Option<&str>, colour: bool) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_are_no_commands() {
+        let cause = Error::remote("first\n::add-mask::x\n  ##[error]y\u{1b}[31m");
+        let shown = error(&Error::remote("a\n::error::b").because(cause), None, false);
+        let command = |line: &str| line.trim_start().starts_with("::") || line.contains("\u{1b}");
+        assert!(!shown.lines().any(command), "{shown}");
+        insta::assert_snapshot!(shown, @"
+        error: a ::error::b
+          because: first
+                   > ::add-mask::x
+                   >   ##[error]y [31m
+        ");
+        assert_eq!(quoted("::error::x"), "> ::error::x");
+        assert_eq!(quoted("all : good"), "all : good");
+    }
+
+    #[test]
+    fn the_canary_is_named_once() {
+        let about = |message: &str| error(&Error::document(message), Some("test/a"), false);
+        assert_eq!(
+            about("cannot measure x"),
+            "error: test/a: cannot measure x\n"
+        );
+        assert_eq!(
+            about("Canary test/a cannot be"),
+            "error: Canary test/a cannot be\n"
+        );
+    }
+}

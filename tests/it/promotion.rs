@@ -621,3 +621,22 @@ fn make_executable(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt as _;
     fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+#[test]
+fn the_bootstrap_waits_for_the_primary() {
+    let world = World::of("podinfo");
+    world.prometheus.set("kube_deployment", Says::Value(0.0));
+    let mut lines: Vec<String> = (0..3).map(|_| world.tick()).collect();
+    assert_eq!(world.commits(), 2, "waiting leaves no trace");
+    world.prometheus.set("kube_deployment", Says::Nothing);
+    lines.push(world.tick());
+    world.prometheus.set("kube_deployment", Says::Value(1.0));
+    lines.push(world.tick());
+    insta::assert_snapshot!(lines.join("\n"), @"
+    Initializing -/- held: podinfo-primary created, waiting until it is ready
+    Initializing -/- held: waiting for podinfo-primary to become ready
+    Initializing -/- held: waiting for podinfo-primary to become ready
+    Initializing -/- held: cannot tell whether podinfo-primary is ready: no series. Let Prometheus scrape kube-state-metrics, set spec.gitops.readiness.query, or set spec.gitops.readiness.from to none
+    Initialized 100/0 initialized: initialized, all traffic on podinfo-primary
+    ");
+}

@@ -2,6 +2,7 @@
 
 use crate::support::gitops::{PODINFO, World, line};
 use crate::support::prometheus::Says;
+use crate::support::world::git;
 
 const DEPLOYMENT: &str = "apps/podinfo/deployment.yaml";
 const PRIMARY: &str = "apps/podinfo/podinfo-primary-deployment.yaml";
@@ -72,7 +73,7 @@ fn failing_checks_roll_back() {
     Revision: bb1ec46e
     ");
     // Traffic first, pods later.
-    let rolled_back = crate::support::world::git(
+    let rolled_back = git(
         &world.remote(),
         &["log", "-2", "--name-only", "--format=%s", "main"],
     );
@@ -305,4 +306,16 @@ fn readiness_can_be_asked_otherwise() {
     world.bootstrap();
     world.release("podinfo:6.0.0", "podinfo:6.1.0");
     world.until("succeeded");
+}
+
+#[test]
+fn reverting_a_step_takes_state_and_weights_back() {
+    let world = under_way(&[]);
+    let before = world.files();
+    world.until("advanced");
+    world.pull();
+    git(&world.person(), &["revert", "--no-edit", "HEAD"]);
+    git(&world.person(), &["push", "-q", "origin", "HEAD:main"]);
+    assert_eq!(world.files(), before);
+    insta::assert_snapshot!(ticks(&world, 1), @"Progressing 50/50 advanced: canary 25 → 50 %");
 }

@@ -268,3 +268,32 @@ fn hook(repository: &Path, name: &str, script: &str) {
     let mode = std::fs::Permissions::from_mode(0o755);
     fs_err::set_permissions(repository.join(path), mode).unwrap();
 }
+
+#[test]
+fn a_bare_clone() {
+    let world = World::of("podinfo");
+    git(
+        world.path(),
+        &["clone", "-q", "--bare", "remote.git", "bare.git"],
+    );
+    let bare = world.path().join("bare.git");
+    let ran = text_step(&world).arg("--repo").arg(&bare).run().exits(0);
+    assert_eq!(world.commits(), 2, "{ran}");
+}
+
+#[test]
+fn a_branch_that_is_not_checked_out() {
+    let world = World::of("podinfo");
+    git(&world.remote(), &["branch", "staging", "main"]);
+    let main = world.tip();
+    let ran = world
+        .stepping()
+        .args(["--branch", "staging"])
+        .run()
+        .exits(0);
+    let staging = git(&world.remote(), &["rev-parse", "staging"]);
+    assert_eq!(ran.json()["head"], staging, "{ran}");
+    assert_eq!(world.tip(), main);
+    assert_ne!(staging, main);
+    assert_eq!(git(&world.checkout(), &["status", "--porcelain"]), "");
+}
