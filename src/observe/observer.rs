@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
@@ -71,7 +71,8 @@ impl Observer {
             };
             Ok::<_, Error>((probe.clone(), answer))
         });
-        Ok(try_join_all(answers).await?.into_iter().collect())
+        // All are waited for, so that of several failures the first in order is told.
+        join_all(answers).await.into_iter().collect()
     }
 
     async fn readiness(
