@@ -1,11 +1,11 @@
 //! A GitOps repository with one Canary, and the built binary that steps it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value as Json;
 
-use crate::parts::everything;
+use crate::parts::{command, everything};
 use crate::support::world::{environment, git, write};
 
 /// Analysis every minute; one step of 50 %; the second failed check is one too many.
@@ -149,11 +149,10 @@ impl GitOps {
 
 /// `weirkeeper step` in a folder, results as JSON.
 pub(crate) fn step(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Step {
-    let output = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+    let output = command(env!("CARGO_BIN_EXE_weirkeeper"))
         .args(["step", "--format", "json"])
         .args(arguments)
         .current_dir(folder)
-        .env_clear()
         .envs(environment())
         .envs(variables.iter().copied())
         .output()

@@ -24,10 +24,27 @@ pub(crate) fn program(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not in PATH: `.ci/tools` installs it"))
 }
 
-/// A command for a program in `PATH` that sees nothing else of the machine's
-/// environment.
-pub(crate) fn command(name: &str) -> Command {
-    let mut command = Command::new(program(name));
+/// A command for a program in `PATH` that runs until it is ended, and sees
+/// nothing else of the machine's environment.
+pub(crate) fn server(name: &str) -> Command {
+    isolated(&program(name))
+}
+
+/// A command for a program that ends by itself; with everything it started it is
+/// ended after two minutes.
+pub(crate) fn command(name: impl AsRef<Path>) -> Command {
+    let name = name.as_ref();
+    let program = match name.components().count() {
+        1 => program(name.to_str().unwrap()),
+        _ => name.to_owned(),
+    };
+    let mut command = isolated(&self::program("timeout"));
+    command.args(["--kill-after=5", "120"]).arg(program);
+    command
+}
+
+fn isolated(program: &Path) -> Command {
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("PATH", path())

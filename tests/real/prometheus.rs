@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::exporter::App;
-use crate::parts::{Server, command, succeed};
+use crate::parts::{Server, command, server, succeed};
 
 /// A running Prometheus.
 pub(crate) struct Prometheus {
@@ -71,7 +71,7 @@ impl Prometheus {
 
 fn invocation(folder: &Path, address: SocketAddr) -> std::process::Command {
     let option = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}");
-    let mut command = command("prometheus");
+    let mut command = server("prometheus");
     command.args([
         option("config.file", &folder.join("prometheus.yml").display()),
         option("storage.tsdb.path", &folder.join("data").display()),

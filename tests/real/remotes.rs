@@ -122,17 +122,23 @@ async fn branch_counts_and_not_the_checkout() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real parts"]
 async fn runners_that_race_take_one_step() {
-    const RUNNERS: [&str; 4] = ["a", "b", "c", "d"];
+    // Each by its own clock: at the same second they would make the same commit.
+    const RUNNERS: [(&str, &str); 4] = [
+        ("a", "2024-05-01T12:00:00Z"),
+        ("b", "2024-05-01T12:00:01Z"),
+        ("c", "2024-05-01T12:00:02Z"),
+        ("d", "2024-05-01T12:00:03Z"),
+    ];
     let (world, server) = served(Access::default()).await;
     let before = world.tip();
     let url = format!("{}remote.git", server.url());
-    for runner in RUNNERS {
+    for (runner, _) in RUNNERS {
         git(world.root(), &["clone", "-q", &url, runner]);
     }
     let actions = std::thread::scope(|scope| {
-        let run = |runner| {
+        let run = |(runner, now)| {
             let folder = world.root().join(runner);
-            scope.spawn(move || gitops::step(&folder, &["--now", NOW], &[]).result())
+            scope.spawn(move || gitops::step(&folder, &["--now", now], &[]).result())
         };
         let runs = RUNNERS.map(run);
         runs.map(|run| run.join().unwrap()["action"].as_str().unwrap().to_owned())

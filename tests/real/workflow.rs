@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::gitops::GitOps;
-use crate::parts::{command, everything, path, source_tree};
+use crate::gitops::{CANARY, GitOps};
+use crate::parts::{command, everything, source_tree};
 use crate::rollout::{at, at_half, history};
 use crate::support::git_http::{Access, GitServer};
 use crate::support::world::{git, write};
 
 const TOKEN: &str = "ghs_right0token";
 
-/// Stands in for actions/checkout.
+/// Stands in for actions/checkout: a shallow fetch, and the token in a file of
+/// its own that the configuration includes.
 const CHECKOUT: &str = r#"
 name: checkout
 description: Fetches the branch as actions/checkout does
@@ -34,10 +35,15 @@ runs:
         header="AUTHORIZATION: basic $(printf 'x-access-token:%s' "$TOKEN" | base64 -w 0)"
         git init -q -b main .
         git remote add origin "${TEST_SERVER}remote.git"
-        git config "http.$TEST_SERVER.extraheader" "$header"
+        credentials=$RUNNER_TEMP/git-credentials-test.config
+        git config --file "$credentials" "http.$TEST_SERVER.extraheader" "$header"
+        git config "includeIf.gitdir:$GITHUB_WORKSPACE/.git.path" "$credentials"
         git fetch -q --depth=1 origin +refs/heads/main:refs/remotes/origin/main
         git checkout -q -B main refs/remotes/origin/main
-        if [ "$PERSIST" != true ]; then git config --unset "http.$TEST_SERVER.extraheader"; fi
+        if [ "$PERSIST" != true ]; then
+          git config --unset "includeIf.gitdir:$GITHUB_WORKSPACE/.git.path"
+          rm "$credentials"
+        fi
 "#;
 
 /// Stands in for actions/cache, which is not needed with `binary`.
@@ -89,8 +95,8 @@ impl Ran {
     }
 }
 
-/// Runs `workflow` as if the repository at `server` had it.
-fn act(world: &GitOps, server: &GitServer, workflow: &str) -> Ran {
+/// Runs `workflow` for `event` as if the repository at `server` had it.
+fn act(world: &GitOps, server: &GitServer, event: &str, workflow: &str) -> Ran {
     let home = world.root().join("home");
     let place = world.root().join("workflow");
     for (name, text) in [("checkout", CHECKOUT), ("cache", CACHE)] {
@@ -100,19 +106,16 @@ fn act(world: &GitOps, server: &GitServer, workflow: &str) -> Ran {
     write(&place, ".github/workflows/rollouts.yml", workflow);
     git(&place, &["init", "-q", "-b", "main", "."]);
     git(&place, &["add", "."]);
-    git(&place, &["commit", "-q", "-m", "Add the workflow"]);
+    git(
+        &place,
+        &["commit", "-q", "--allow-empty", "-m", "Add the workflow"],
+    );
     let source = copy_of_the_action(&home);
     let replaced = |uses: &str, folder: &Path| format!("{uses}={}", folder.display());
     let mut act = command("act");
     act.current_dir(&place)
         .env("HOME", &home)
-        .env("PATH", path())
-        .args([
-            "workflow_dispatch",
-            "--json",
-            "--platform",
-            "ubuntu-latest=-self-hosted",
-        ])
+        .args([event, "--json", "--platform", "ubuntu-latest=-self-hosted"])
         .args([
             "--no-skip-checkout",
             "--no-cache-server",
@@ -121,7 +124,7 @@ fn act(world: &GitOps, server: &GitServer, workflow: &str) -> Ran {
         ])
         .args(["--env", &format!("TEST_SERVER={}", server.url())])
         .args(["--secret", &format!("GITHUB_TOKEN={TOKEN}")]);
-    for uses in uses(workflow).into_iter().chain(uses(&action())) {
+    for uses in uses(workflow).into_iter().chain(uses(&read("action.yml"))) {
         let folder = match uses.split(['/', '@']).nth(1) {
             Some("checkout") => home.join("stand-ins/checkout"),
             Some("cache") => home.join("stand-ins/cache"),
@@ -141,8 +144,9 @@ fn act(world: &GitOps, server: &GitServer, workflow: &str) -> Ran {
     }
 }
 
-fn action() -> String {
-    fs_err::read_to_string(source_tree().join("action.yml")).unwrap()
+/// A file of this source tree.
+fn read(path: &str) -> String {
+    fs_err::read_to_string(source_tree().join(path)).unwrap()
 }
 
 /// The actions that a workflow or an action uses.
@@ -171,8 +175,7 @@ fn binary() -> String {
 
 /// The example, given the binary and the simulated time.
 fn example(prometheus: &str, more: &str) -> String {
-    let path = source_tree().join(".github/examples/scheduled.yml");
-    let text = fs_err::read_to_string(path).unwrap();
+    let text = read(".github/examples/scheduled.yml");
     let ours = "          prometheus: ${{ vars.PROMETHEUS_URL }}\n";
     assert!(text.contains(ours), "{text}");
     let inputs = format!(
@@ -210,7 +213,12 @@ async fn example_workflow_takes_a_step() {
         "          only: test/podinfo\n          extra-args: --now '{}' \"--deadline\" 2m\n",
         at(7)
     );
-    let ran = act(&world, &server, &example(&prometheus.url(), &more));
+    let ran = act(
+        &world,
+        &server,
+        "workflow_dispatch",
+        &example(&prometheus.url(), &more),
+    );
     assert!(ran.success, "{}", ran.text);
     assert!(!ran.text.contains(TOKEN), "{}", ran.text);
 
@@ -255,7 +263,7 @@ async fn failing_step_fails_the_workflow_and_says_why() {
     .await;
     let before = world.tip();
     let more = format!("          extra-args: --now {}\n", at(7));
-    let ran = act(&world, &server, &example(&gone, &more));
+    let ran = act(&world, &server, "workflow_dispatch", &example(&gone, &more));
     assert!(!ran.success, "{}", ran.text);
     assert_eq!(world.tip(), before);
     let outputs: Json = serde_json::from_str(ran.line("outputs ")).unwrap();
@@ -286,7 +294,7 @@ async fn credentials_of_the_checkout_are_enough() {
     let workflow = example(&prometheus.url(), &more)
         .replace("          token: ${{ github.token }}\n", "")
         .replace("persist-credentials: false", "persist-credentials: true");
-    let dry = act(&world, &server, &workflow);
+    let dry = act(&world, &server, "workflow_dispatch", &workflow);
     assert!(dry.success, "{}", dry.text);
     assert_eq!(world.tip(), before);
     assert_eq!(dry.output("changed"), Some("false"));
@@ -294,10 +302,32 @@ async fn credentials_of_the_checkout_are_enough() {
     let ran = act(
         &world,
         &server,
+        "workflow_dispatch",
         &workflow.replace("dry-run: true", "dry-run: false"),
     );
     assert!(ran.success, "{}", ran.text);
     assert_ne!(world.tip(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn example_for_pull_requests_points_at_the_line() {
+    let world = GitOps::new(CANARY);
+    let server = GitServer::start(world.root(), Access::default()).await;
+    let given = format!("command: validate\n          {}", binary());
+    let workflow = read(".github/examples/pull-request.yml").replace("command: validate", &given);
+    let ran = act(&world, &server, "pull_request", &workflow);
+    assert!(ran.success, "{}", ran.text);
+
+    world.edit(
+        "apps/podinfo/canary.yaml",
+        "stepWeight: 50",
+        "stepWeight: 500",
+    );
+    let ran = act(&world, &server, "pull_request", &workflow);
+    assert!(!ran.success, "{}", ran.text);
+    let annotation = "::error file=apps/podinfo/canary.yaml,line=20,";
+    assert!(ran.text.contains(annotation), "{}", ran.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,7 +355,7 @@ async fn inputs_are_data_and_never_code() {
             true => example(&prometheus.url(), "").replace(&binary(), &inputs),
             false => example(&prometheus.url(), &format!("          {inputs}\n")),
         };
-        let ran = act(&world, &server, &workflow);
+        let ran = act(&world, &server, "workflow_dispatch", &workflow);
         assert!(!ran.success, "{inputs}{}", ran.text);
         assert!(ran.text.contains(refusal), "{inputs}{}", ran.text);
         assert!(!marker.exists(), "{inputs}");
@@ -339,7 +369,7 @@ async fn inputs_are_data_and_never_code() {
         &format!("        env:\n          BASH_ENV: {}\n", script.display()),
         1,
     );
-    let ran = act(&world, &server, &workflow);
+    let ran = act(&world, &server, "workflow_dispatch", &workflow);
     assert!(ran.success, "{}", ran.text);
     assert!(!marker.exists());
 }
