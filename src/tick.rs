@@ -129,24 +129,27 @@ impl World {
         if base == tip {
             return Ok(Published::Nothing);
         }
-        let pushed = match &self.remote {
+        let (repository, branch) = (&self.repository, &self.branch);
+        let (pushed, forward) = match &self.remote {
             Some(remote) => {
-                self.repository
-                    .push(&self.branch, remote, base, tip)
-                    .await?
+                let push = repository.push(branch, remote, base, tip);
+                let (pushed, forward) = tokio::join!(push, repository.find_forward(branch, tip));
+                (pushed?, Some(forward))
             }
-            None => self.repository.advance(&self.branch, base, tip).await?,
+            None => (repository.advance(branch, base, tip).await?, None),
         };
-        Ok(match pushed {
-            Pushed::Moved => Published::Moved,
-            Pushed::Refused(error) => Published::Refused(error),
-            Pushed::Done if self.remote.is_none() => Published::Done(None),
-            Pushed::Done => match self.repository.update_local(&self.branch, tip).await? {
-                Local::Left(why) => {
-                    Published::Done(Some(format!("the checkout was left as it is: {why}")))
+        Ok(match (pushed, forward) {
+            (Pushed::Moved, _) => Published::Moved,
+            (Pushed::Refused(error), _) => Published::Refused(error),
+            (Pushed::Done, None) => Published::Done(None),
+            (Pushed::Done, Some(forward)) => {
+                match repository.go_forward(branch, tip, forward?).await? {
+                    Local::Left(why) => {
+                        Published::Done(Some(format!("the checkout was left as it is: {why}")))
+                    }
+                    Local::Current | Local::Moved | Local::BroughtAlong => Published::Done(None),
                 }
-                Local::Current | Local::Moved | Local::BroughtAlong => Published::Done(None),
-            },
+            }
         })
     }
 

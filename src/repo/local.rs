@@ -21,6 +21,20 @@ pub enum Local {
     Left(String),
 }
 
+/// How the local branch can be brought along.
+#[derive(Debug)]
+pub struct Forward(Way);
+
+#[derive(Debug)]
+enum Way {
+    /// Not at all, or it need not be.
+    Stay(Local),
+    /// The branch alone, from here.
+    Swap(Oid),
+    /// With this work tree, which is clean.
+    WorkTree(PathBuf),
+}
+
 impl Repository {
     /// Brings the local branch to `new`, which was pushed, and a clean work tree along.
     ///
@@ -31,39 +45,72 @@ impl Repository {
     ///
     /// When Git cannot be asked. What speaks against the update is a [`Local::Left`].
     pub async fn update_local(&self, branch: &Branch, new: Oid) -> Result<Local> {
-        let reference = branch.reference();
-        let Some(tip) = self.commit_of(&reference).await? else {
-            return Ok(Local::Left(format!("there is no local branch `{branch}`")));
+        let way = self.find_forward(branch, new).await?;
+        self.go_forward(branch, new, way).await
+    }
+
+    /// The first half of [`update_local`](Self::update_local): nothing is touched, so `new` may still
+    /// be on its way to the remote.
+    ///
+    /// # Errors
+    ///
+    /// When Git cannot be asked.
+    pub async fn find_forward(&self, branch: &Branch, new: Oid) -> Result<Forward> {
+        self.find_way(branch, new).await.map(Forward)
+    }
+
+    async fn find_way(&self, branch: &Branch, new: Oid) -> Result<Way> {
+        let left = |why: String| Ok(Way::Stay(Local::Left(why)));
+        let Some(tip) = self.commit_of(&branch.reference()).await? else {
+            return left(format!("there is no local branch `{branch}`"));
         };
         if tip == new {
-            return Ok(Local::Current);
+            return Ok(Way::Stay(Local::Current));
         }
         if !self.is_ancestor(tip, new).await? {
-            return Ok(Local::Left(format!(
-                "the local branch `{branch}` has other commits"
-            )));
+            return left(format!("the local branch `{branch}` has other commits"));
         }
         let Some(folder) = self.checked_out(branch).await? else {
-            let answer = self.swap(&reference, tip, new).await?;
-            return Ok(if answer.success {
-                Local::Moved
-            } else {
-                Local::Left(answer.complaint())
-            });
+            return Ok(Way::Swap(tip));
         };
         let status = Call::new(["status", "--porcelain", "--untracked-files=no"]);
         let status = self.options.run(&folder, status).await?;
         if !status.success {
-            return Ok(Local::Left(status.complaint()));
+            return left(status.complaint());
         }
         if !status.stdout.is_empty() {
-            return Ok(Local::Left("the work tree has uncommitted changes".into()));
+            return left("the work tree has uncommitted changes".into());
         }
-        let answer = self.options.run(&folder, forward(new)).await?;
-        Ok(if answer.success {
-            Local::BroughtAlong
-        } else {
-            Local::Left(answer.complaint())
+        Ok(Way::WorkTree(folder))
+    }
+
+    /// The second half of [`update_local`](Self::update_local). What somebody did meanwhile is not
+    /// undone: no file with changes is written, and only `branch` moves.
+    ///
+    /// # Errors
+    ///
+    /// When Git cannot be asked.
+    pub async fn go_forward(&self, branch: &Branch, new: Oid, way: Forward) -> Result<Local> {
+        let (answer, done) = match way.0 {
+            Way::Stay(local) => return Ok(local),
+            Way::Swap(tip) => (
+                self.swap(&branch.reference(), tip, new).await?,
+                Local::Moved,
+            ),
+            Way::WorkTree(folder) => {
+                let head = Call::new(["symbolic-ref", "--quiet", "HEAD"]);
+                let head = self.options.run(&folder, head).await?;
+                if head.text() != branch.reference() {
+                    let why = "another branch was checked out meanwhile";
+                    return Ok(Local::Left(why.into()));
+                }
+                let answer = self.options.run(&folder, forward(new)).await?;
+                (answer, Local::BroughtAlong)
+            }
+        };
+        Ok(match answer.success {
+            true => done,
+            false => Local::Left(answer.complaint()),
         })
     }
 
