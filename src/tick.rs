@@ -68,14 +68,11 @@ pub async fn tick(world: &World) -> Result<Run> {
                 .await?
             }
         };
-        let mut run = report(&inventory, decided, base);
-        if world.dry_run {
-            run.notes.push("dry run: nothing was committed".to_owned());
-        }
+        let mut run = report(&inventory, decided, base)?;
         match world.publish(base, tip).await? {
             Published::Nothing => {
                 if world.dry_run {
-                    run.notes.push("dry run: nothing was written".to_owned());
+                    run.notes.push("dry run: nothing was committed".to_owned());
                 }
                 return Ok(run);
             }
@@ -119,7 +116,12 @@ impl World {
     /// The tip of the branch: the remote's, or the local one.
     async fn load(&self) -> Result<Oid> {
         match &self.remote {
-            Some(remote) => self.repository.fetch(&self.branch, remote).await,
+            Some(remote) => {
+                let fetch = self.repository.fetch(&self.branch, remote);
+                let ahead = self.repository.look_ahead(&self.branch);
+                let (tip, ()) = tokio::join!(fetch, ahead);
+                tip
+            }
             None => self.repository.tip(&self.branch).await,
         }
     }
@@ -163,22 +165,25 @@ impl World {
 }
 
 /// The outcome of a run whose commits are not pushed yet.
-fn report(inventory: &Inventory, decided: Vec<Decided>, base: Oid) -> Run {
+///
+/// # Errors
+/// When the files cannot be listed.
+fn report(inventory: &Inventory, decided: Vec<Decided>, base: Oid) -> Result<Run> {
     let outcomes = decided.into_iter().map(|decided| decided.outcome).collect();
     let mut run = Run::new(outcomes, Some(base.to_string()));
     run.errors = inventory.broken().iter().map(Error::again).collect();
     if run.results.is_empty() && run.errors.is_empty() {
-        run.notes.push(nothing_found(inventory.files()));
+        run.notes.push(nothing_found(inventory.files())?);
     }
-    run
+    Ok(run)
 }
 
-fn nothing_found(files: &Files) -> String {
-    format!(
+fn nothing_found(files: &Files) -> Result<String> {
+    Ok(format!(
         "no Canary of {} in {} files: nothing to do",
         crate::api::API_VERSION,
-        files.paths().count()
-    )
+        files.paths()?.count()
+    ))
 }
 
 /// Canaries that are observed at the same time.

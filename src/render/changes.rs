@@ -60,7 +60,7 @@ impl Changes {
         comment: &str,
         object: &Value,
     ) -> Result<()> {
-        if files.contains(path) || self.texts.contains_key(path) {
+        if files.contains(path)? || self.texts.contains_key(path) {
             return Err(Error::document(format!(
                 "{path} is in the way: a file with this name is to be generated"
             ))

@@ -1,15 +1,17 @@
 //! The files of a commit or of a work tree, by the same rules.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use git2::Oid;
 use memchr::memmem;
 
+use super::clean::{Clean, GROUP, Memory};
 use super::git::Repository;
 pub use super::listing::IGNORE_FILE;
-use super::listing::{self, Entry};
+use super::listing::{self, Entry, Listing};
 use super::objects::Objects;
 use crate::diagnostic::Source;
 use crate::error::{Error, Result};
@@ -29,13 +31,24 @@ const BATCH: usize = 128;
 pub struct Files {
     /// Sorted by path.
     entries: Vec<Entry>,
+    /// Folders that were not looked into because they are clean, sorted; the `entries` lack what is
+    /// in them.
+    closed: Vec<String>,
+    /// The entries without that lack, once they are asked for.
+    all: OnceLock<Vec<Entry>>,
+    /// What rules hid in a commit.
+    hidden: BTreeSet<String>,
     origin: Origin,
 }
 
 #[derive(Debug)]
 enum Origin {
-    /// The object folder.
-    Commit(PathBuf),
+    Commit {
+        /// The object folder.
+        objects: PathBuf,
+        commit: Oid,
+        memory: Option<Arc<Memory>>,
+    },
     /// The top folder.
     Folder(PathBuf),
 }
@@ -55,9 +68,24 @@ impl Files {
     /// [`Document`](crate::error::Kind::Document) for a broken `.weirkeeperignore`.
     /// A missing *file* is found when it is read; [`Repository::files`] fetches those first.
     pub fn at(repository: &Repository, commit: Oid) -> Result<Self> {
-        let entries = listing::commit(&repository.objects()?, commit)?;
-        let origin = Origin::Commit(repository.objects_path().to_owned());
-        Ok(Self::sorted(entries, origin))
+        Self::remembering(repository.objects_path(), commit, None)
+    }
+
+    /// As [`at`](Self::at), but does not look into what the memory calls clean until it has to.
+    pub(super) fn remembering(
+        objects: &Path,
+        commit: Oid,
+        memory: Option<Arc<Memory>>,
+    ) -> Result<Self> {
+        let clean = memory.as_ref().map(|memory| memory.clean());
+        let listing =
+            listing::commit(&Objects::open(objects)?, commit, &clean.unwrap_or_default())?;
+        let origin = Origin::Commit {
+            objects: objects.to_owned(),
+            commit,
+            memory,
+        };
+        Ok(Self::sorted(listing, origin))
     }
 
     /// The files in `dir` and below; paths start there.
@@ -69,53 +97,77 @@ impl Files {
     /// [`Usage`](crate::error::Kind::Usage) when the folder cannot be read,
     /// [`Document`](crate::error::Kind::Document) for a broken `.weirkeeperignore`.
     pub fn in_folder(dir: &Path) -> Result<Self> {
-        let entries = listing::folder(dir)?;
-        Ok(Self::sorted(entries, Origin::Folder(dir.to_owned())))
+        let listing = Listing {
+            entries: listing::folder(dir)?,
+            ..Listing::default()
+        };
+        Ok(Self::sorted(listing, Origin::Folder(dir.to_owned())))
     }
 
-    fn sorted(mut entries: Vec<Entry>, origin: Origin) -> Self {
+    fn sorted(listing: Listing, origin: Origin) -> Self {
+        let Listing {
+            mut entries,
+            mut closed,
+            hidden,
+        } = listing;
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        Self { entries, origin }
+        closed.sort_unstable();
+        Self {
+            entries,
+            closed,
+            all: OnceLock::new(),
+            hidden,
+            origin,
+        }
     }
 
     /// Every path, in order, with `/`.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().map(|entry| &*entry.path)
+    ///
+    /// # Errors
+    ///
+    /// Here and wherever paths are asked for: as [`at`](Self::at), when a folder is looked into only
+    /// now.
+    pub fn paths(&self) -> Result<impl Iterator<Item = &str>> {
+        Ok(self.all()?.iter().map(|entry| &*entry.path))
     }
 
     /// Whether there is a file at `path`.
-    #[must_use]
-    pub fn contains(&self, path: &str) -> bool {
-        self.find(path).is_some()
+    ///
+    /// # Errors
+    ///
+    /// As [`paths`](Self::paths).
+    pub fn contains(&self, path: &str) -> Result<bool> {
+        self.find(path).map(|entry| entry.is_some())
     }
 
     /// The files right in `folder` (`""` is the top), not those below, in order.
-    pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a str> {
+    ///
+    /// # Errors
+    ///
+    /// As [`paths`](Self::paths).
+    pub fn folder<'a>(&'a self, folder: &'a str) -> Result<impl Iterator<Item = &'a str>> {
         let folder = folder.trim_end_matches('/');
         let inside = move |path: &&'a str| match path.rsplit_once('/') {
             Some((parent, _)) => parent == folder,
             None => folder.is_empty(),
         };
-        let from = if folder.is_empty() {
-            0
-        } else {
-            let start = format!("{folder}/");
-            self.entries.partition_point(|entry| *entry.path < *start)
-        };
-        let below = move |path: &&'a str| folder.is_empty() || path.starts_with(folder);
-        let paths = self.entries[from..].iter().map(|entry| &*entry.path);
-        paths.take_while(below).filter(inside)
+        Ok(self.below(folder)?.filter(inside))
     }
 
     /// The files in `folder` (`""` is the top) and everywhere below, in order.
-    pub fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> {
+    ///
+    /// # Errors
+    ///
+    /// As [`paths`](Self::paths).
+    pub fn below<'a>(&'a self, folder: &str) -> Result<impl Iterator<Item = &'a str> + use<'a>> {
         let start = match folder.trim_end_matches('/') {
             "" => String::new(),
             folder => format!("{folder}/"),
         };
-        let from = self.entries.partition_point(|entry| *entry.path < *start);
-        let paths = self.entries[from..].iter().map(|entry| &*entry.path);
-        paths.take_while(move |path| path.starts_with(&start))
+        let entries = self.near(&start)?;
+        let from = entries.partition_point(|entry| *entry.path < *start);
+        let paths = entries[from..].iter().map(|entry| &*entry.path);
+        Ok(paths.take_while(move |path| path.starts_with(&start)))
     }
 
     /// The bytes of the file at `path`; `None` when there is none.
@@ -125,7 +177,7 @@ impl Files {
     /// When it cannot be read, or an object is missing; [`Document`](crate::error::Kind::Document)
     /// when it is larger than [`MAX_FILE`].
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let Some(entry) = self.find(path) else {
+        let Some(entry) = self.find(path)? else {
             return Ok(None);
         };
         let bytes = self.reader()?.read(entry, <[u8]>::to_vec)?;
@@ -175,11 +227,40 @@ impl Files {
         &self,
         look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
     ) -> Result<Vec<(&str, T)>> {
-        let entries: Vec<&Entry> = self
-            .entries
-            .iter()
-            .filter(|e| is_document(&e.path))
-            .collect();
+        self.scan_in(self.all()?, look)
+    }
+
+    /// The YAML and JSON files that contain `flagger.app/`, and their bytes, by path.
+    ///
+    /// In a commit the folders without any are remembered, and not looked through a second time.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan).
+    pub fn naming_group(&self) -> Result<Vec<(&str, Vec<u8>)>> {
+        let group = memmem::Finder::new(GROUP);
+        let look = |_: &str, bytes: &[u8]| group.find(bytes).map(|_| bytes.to_vec());
+        let found = self.scan_in(&self.entries, look)?;
+        if let Origin::Commit {
+            objects,
+            commit,
+            memory: Some(memory),
+        } = &self.origin
+        {
+            let objects = Objects::open(objects)?;
+            let tree = objects.commit(*commit)?.tree_id();
+            let paths = found.iter().map(|(path, _)| *path);
+            memory.learn(Clean::around(&objects, tree, paths, &self.hidden)?);
+        }
+        Ok(found)
+    }
+
+    fn scan_in<'a, T: Send>(
+        &self,
+        entries: &'a [Entry],
+        look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
+    ) -> Result<Vec<(&'a str, T)>> {
+        let entries: Vec<&Entry> = entries.iter().filter(|e| is_document(&e.path)).collect();
         let batches: Vec<&[&Entry]> = entries.chunks(BATCH).collect();
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());
@@ -228,16 +309,47 @@ impl Files {
             .collect()
     }
 
-    fn find(&self, path: &str) -> Option<&Entry> {
-        let found = self
-            .entries
-            .binary_search_by(|entry| (*entry.path).cmp(path));
-        found.ok().and_then(|index| self.entries.get(index))
+    fn find(&self, path: &str) -> Result<Option<&Entry>> {
+        let entries = self.near(path)?;
+        let found = entries.binary_search_by(|entry| (*entry.path).cmp(path));
+        Ok(found.ok().and_then(|index| entries.get(index)))
+    }
+
+    /// Entries among which are all whose paths start with `start`.
+    fn near(&self, start: &str) -> Result<&[Entry]> {
+        let next = self.closed.partition_point(|folder| **folder < *start);
+        let (before, after) = self.closed.split_at(next);
+        let inside = before
+            .last()
+            .is_some_and(|folder| start.starts_with(folder));
+        let around = after
+            .first()
+            .is_some_and(|folder| folder.starts_with(start));
+        match inside || around {
+            true => self.all(),
+            false => Ok(&self.entries),
+        }
+    }
+
+    /// The entries without a lack.
+    fn all(&self) -> Result<&[Entry]> {
+        if let Some(all) = self.all.get() {
+            return Ok(all);
+        }
+        match &self.origin {
+            Origin::Commit {
+                objects, commit, ..
+            } if !self.closed.is_empty() => {
+                let whole = Self::remembering(objects, *commit, None)?;
+                Ok(self.all.get_or_init(|| whole.entries))
+            }
+            Origin::Commit { .. } | Origin::Folder(_) => Ok(&self.entries),
+        }
     }
 
     fn reader(&self) -> Result<Reader<'_>> {
         match &self.origin {
-            Origin::Commit(objects) => Objects::open(objects).map(Reader::Commit),
+            Origin::Commit { objects, .. } => Objects::open(objects).map(Reader::Commit),
             Origin::Folder(folder) => Ok(Reader::Folder(folder)),
         }
     }

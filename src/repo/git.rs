@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use git2::Oid;
 
+use super::branch::Branch;
+use super::clean::Memory;
 use super::files::Files;
 use super::objects::Objects;
 use super::options::GitOptions;
@@ -24,6 +27,7 @@ pub struct Repository {
     work_dir: Option<PathBuf>,
     objects: PathBuf,
     shallow: bool,
+    memory: Arc<Memory>,
 }
 
 /// What the configuration says about remotes and branches.
@@ -42,6 +46,7 @@ pub(super) struct Settings {
 /// What `rev-parse` says about the repository around a folder.
 struct Found {
     git_dir: PathBuf,
+    common_dir: PathBuf,
     objects: PathBuf,
     shallow: bool,
     work_dir: Option<PathBuf>,
@@ -72,6 +77,7 @@ impl Repository {
         check_version(&version.text())?;
         let Found {
             git_dir,
+            common_dir,
             objects,
             shallow,
             work_dir,
@@ -83,6 +89,7 @@ impl Repository {
             work_dir,
             objects,
             shallow,
+            memory: Arc::new(Memory::new(&common_dir)),
         };
         repository.objects().map(|_| repository)
     }
@@ -115,7 +122,39 @@ impl Repository {
         if self.is_partial() {
             self.fetch_missing(commit).await?;
         }
-        Files::at(self, commit)
+        Files::remembering(&self.objects, commit, self.memory())
+    }
+
+    /// Looks through the commit that `branch` was at when it was last seen here. After a fetch only
+    /// what is new since is left to look at, so the two are best done at the same time.
+    pub async fn look_ahead(&self, branch: &Branch) {
+        if self.memory().is_none() {
+            return;
+        }
+        let (fetched, local) = (branch.fetched(), branch.reference());
+        let call = Call::new(["rev-parse", "--revs-only", &local, &fetched, "HEAD"]);
+        let Ok(answer) = self.git(call).await else {
+            return;
+        };
+        let text = answer.text();
+        let Some(Ok(tip)) = text.lines().next().map(Oid::from_str) else {
+            return;
+        };
+        let (objects, memory) = (self.objects.clone(), self.memory());
+        let look = move || {
+            Files::remembering(&objects, tip, memory)?
+                .naming_group()
+                .map(drop)
+        };
+        // What is wrong will be said by the one who needs it.
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(look).await {
+            tracing::debug!(%error, "cannot look ahead");
+        }
+    }
+
+    /// A partial clone has none: there, being clean does not mean being here.
+    fn memory(&self) -> Option<Arc<Memory>> {
+        (!self.is_partial()).then(|| Arc::clone(&self.memory))
     }
 
     /// The object database, opened anew: a handle is for one thread.
@@ -142,6 +181,7 @@ fn questions() -> Call {
         "rev-parse",
         "--path-format=absolute",
         "--git-dir",
+        "--git-common-dir",
         "--git-path",
         "objects",
         "--is-shallow-repository",
@@ -169,7 +209,7 @@ fn locate(dir: &Path, answer: Answer) -> Result<Found> {
     let text = answer.text();
     let mut lines = text.lines();
     let mut next = || lines.next().unwrap_or_default();
-    let (git_dir, objects) = (PathBuf::from(next()), PathBuf::from(next()));
+    let [git_dir, common_dir, objects] = [next(), next(), next()].map(PathBuf::from);
     let shallow = next() == "true";
     let format = next();
     if format != "sha1" {
@@ -188,6 +228,7 @@ fn locate(dir: &Path, answer: Answer) -> Result<Found> {
     };
     Ok(Found {
         git_dir,
+        common_dir,
         objects,
         shallow,
         work_dir,

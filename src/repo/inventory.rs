@@ -7,12 +7,10 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
+use super::clean::GROUP;
 use super::files::Files;
 use super::manifest::{Manifest, ParsedFile};
 use crate::error::{Error, Result};
-
-/// What every document Weirkeeper reads for itself contains.
-const GROUP: &str = "flagger.app/";
 
 /// File names of a kustomization, in the order in which Kustomize looks.
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -64,9 +62,8 @@ impl Inventory {
     /// When a file cannot be read from its origin. A file that is not valid is
     /// kept in [`Inventory::broken`].
     pub fn load(files: Files) -> Result<Self> {
-        let group = memmem::Finder::new(GROUP);
-        let found = files.scan(|_, bytes| group.find(bytes).map(|_| bytes.to_vec()))?;
-        let found: Vec<(String, Vec<u8>)> = found
+        let found: Vec<(String, Vec<u8>)> = files
+            .naming_group()?
             .into_iter()
             .map(|(path, bytes)| (path.to_owned(), bytes))
             .collect();
@@ -81,7 +78,7 @@ impl Inventory {
             mentions: OnceCell::new(),
         };
         for (path, bytes) in found {
-            if !inventory.is_chart_template(&path) {
+            if !inventory.is_chart_template(&path)? {
                 inventory.add(&path, &bytes)?;
             }
         }
@@ -246,7 +243,7 @@ impl Inventory {
                 "" => name.to_owned(),
                 folder => format!("{folder}/{name}"),
             };
-            if !self.files.contains(&path) {
+            if !self.files.contains(&path)? {
                 continue;
             }
             let file = match self.parse(&path, "")? {
@@ -301,9 +298,9 @@ impl Inventory {
         // Every object of a Canary is called after its target or its apex.
         let stems = self.names.iter().filter(|stem| name.starts_with(*stem));
         let stem = stems.max_by_key(|stem| stem.len());
-        let many = self.files.below(folder).nth(FEW_FILES).is_some();
+        let many = self.files.below(folder)?.nth(FEW_FILES).is_some();
         let (Some(stem), true) = (stem, many) else {
-            return Ok(self.files.below(folder).map(str::to_owned).collect());
+            return Ok(self.files.below(folder)?.map(str::to_owned).collect());
         };
         let mentions = match self.mentions.get() {
             Some(mentions) => mentions,
@@ -342,7 +339,7 @@ impl Inventory {
         if let Some(known) = self.parsed.borrow().get(path) {
             return Ok(known.clone());
         }
-        if !is_document(path) || self.is_chart_template(path) {
+        if !is_document(path) || self.is_chart_template(path)? {
             return Ok(Parsed::Other);
         }
         let Some(bytes) = self.files.read(path)? else {
@@ -362,15 +359,18 @@ impl Inventory {
     }
 
     /// A template of a Helm chart looks like a manifest and is none.
-    fn is_chart_template(&self, path: &str) -> bool {
+    fn is_chart_template(&self, path: &str) -> Result<bool> {
         let mut rest = path;
         while let Some(at) = rest.rfind("/templates/") {
-            if self.files.contains(&format!("{}/Chart.yaml", &rest[..at])) {
-                return true;
+            if self
+                .files
+                .contains(&format!("{}/Chart.yaml", &rest[..at]))?
+            {
+                return Ok(true);
             }
             rest = &rest[..at];
         }
-        path.starts_with("templates/") && self.files.contains("Chart.yaml")
+        Ok(path.starts_with("templates/") && self.files.contains("Chart.yaml")?)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Listing the files of a commit and of a work tree by the same rules.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use git2::{ObjectType, Oid};
+use git2::{ObjectType, Oid, TreeEntry};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::clean::Clean;
 use super::objects::Objects;
 use crate::error::{Error, Result};
 
@@ -14,6 +16,9 @@ pub const IGNORE_FILE: &str = ".weirkeeperignore";
 /// Folders skipped wherever they are: other people's manifests.
 const SKIPPED: [&str; 3] = [".git", "node_modules", "vendor"];
 
+/// The mode of a folder in a tree.
+const FOLDER: i32 = 0o040_000;
+
 /// One file.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -22,12 +27,33 @@ pub(super) struct Entry {
     pub(super) blob: Oid,
 }
 
-/// The files of a commit.
-pub(super) fn commit(objects: &Objects, commit: Oid) -> Result<Vec<Entry>> {
+/// What a commit holds.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) entries: Vec<Entry>,
+    /// Folders that are known to be clean and were not looked into, each with a `/` at its end.
+    pub(super) closed: Vec<String>,
+    /// What a rule hid; folders with a `/` at their ends.
+    pub(super) hidden: BTreeSet<String>,
+}
+
+/// The files of a commit, apart from those in `clean` folders.
+pub(super) fn commit(objects: &Objects, commit: Oid, clean: &Clean) -> Result<Listing> {
     let tree = objects.commit(commit)?.tree_id();
-    let mut entries = Vec::new();
-    walk(objects, tree, String::new(), &mut Vec::new(), &mut entries)?;
-    Ok(entries)
+    let mut walk = Walk {
+        objects,
+        clean,
+        rules: Vec::new(),
+        listing: Listing::default(),
+    };
+    walk.folder(tree, String::new())?;
+    Ok(walk.listing)
+}
+
+/// The name of a folder that is not skipped.
+pub(super) fn folder_name<'a>(entry: &'a TreeEntry<'_>) -> Option<&'a str> {
+    let name = entry.name().ok()?;
+    (entry.filemode() == FOLDER && !skipped(name.as_bytes())).then_some(name)
 }
 
 /// The files in `dir` and below.
@@ -65,47 +91,58 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Lists the folder `tree` at `prefix` (`""` or with a `/` at its end) and all below.
-fn walk(
-    objects: &Objects,
-    tree: Oid,
-    prefix: String,
-    rules: &mut Vec<Gitignore>,
-    into: &mut Vec<Entry>,
-) -> Result<()> {
-    let tree = objects.tree(if prefix.is_empty() { "/" } else { &prefix }, tree)?;
-    let outer = rules.len();
-    if let Some(entry) = tree.get_name(IGNORE_FILE)
-        && entry.kind() == Some(ObjectType::Blob)
-    {
-        let path = format!("{prefix}{IGNORE_FILE}");
-        rules.push(objects.with_blob(&path, entry.id(), |bytes| {
-            parse_rules(&path, &prefix, bytes)
-        })??);
-    }
-    for entry in &tree {
-        let Ok(name) = entry.name() else { continue };
-        let path = format!("{prefix}{name}");
-        // Links are blobs too; a submodule is a commit.
-        let (folder, file) = match entry.filemode() {
-            0o040_000 => (true, false),
-            0o120_000 | 0o160_000 => (false, false),
-            _ => (false, true),
-        };
-        if !(folder || file) || skipped(name.as_bytes()) || ignored(rules, &path, folder) {
-            continue;
+/// A walk through the folders of a commit.
+struct Walk<'a> {
+    objects: &'a Objects,
+    clean: &'a Clean,
+    /// Of the folders from the top to here.
+    rules: Vec<Gitignore>,
+    listing: Listing,
+}
+
+impl Walk<'_> {
+    /// Lists the folder `tree` at `prefix` (`""` or with a `/` at its end) and all below.
+    fn folder(&mut self, tree: Oid, prefix: String) -> Result<()> {
+        if self.clean.contains(tree) {
+            self.listing.closed.push(prefix);
+            return Ok(());
         }
-        if folder {
-            walk(objects, entry.id(), path + "/", rules, into)?;
-        } else {
-            into.push(Entry {
-                path,
-                blob: entry.id(),
-            });
+        let shown = if prefix.is_empty() { "/" } else { &prefix };
+        let tree = self.objects.tree(shown, tree)?;
+        let outer = self.rules.len();
+        if let Some(entry) = tree.get_name(IGNORE_FILE)
+            && entry.kind() == Some(ObjectType::Blob)
+        {
+            let path = format!("{prefix}{IGNORE_FILE}");
+            let parse = |bytes: &[u8]| parse_rules(&path, &prefix, bytes);
+            let rules = self.objects.with_blob(&path, entry.id(), parse)??;
+            self.rules.push(rules);
         }
+        for entry in &tree {
+            let Ok(name) = entry.name() else { continue };
+            let path = format!("{prefix}{name}");
+            // Links are blobs too; a submodule is a commit.
+            let (folder, file) = match entry.filemode() {
+                FOLDER => (true, false),
+                0o120_000 | 0o160_000 => (false, false),
+                _ => (false, true),
+            };
+            if !(folder || file) || skipped(name.as_bytes()) {
+                continue;
+            }
+            match (folder, ignored(&self.rules, &path, folder)) {
+                (true, false) => self.folder(entry.id(), path + "/")?,
+                (false, false) => self.listing.entries.push(Entry {
+                    path,
+                    blob: entry.id(),
+                }),
+                (true, true) => drop(self.listing.hidden.insert(path + "/")),
+                (false, true) => drop(self.listing.hidden.insert(path)),
+            }
+        }
+        self.rules.truncate(outer);
+        Ok(())
     }
-    rules.truncate(outer);
-    Ok(())
 }
 
 fn parse_rules(path: &str, prefix: &str, bytes: &[u8]) -> Result<Gitignore> {

@@ -12,6 +12,7 @@
 //! [`git::Repository`] is the way in.
 
 pub mod branch;
+mod clean;
 mod commit;
 mod fetch;
 pub mod files;

@@ -131,6 +131,6 @@ async fn paths_stay_in_the_repository() {
         assert_eq!(result.unwrap_err().kind(), Kind::Document, "{path}");
     }
     let files = repository.files(tip).await.unwrap();
-    let paths: Vec<&str> = files.paths().collect();
+    let paths: Vec<&str> = files.paths().unwrap().collect();
     assert_eq!(paths, ["apps/canary.yaml", "apps/route.yaml", "run.sh"]);
 }

@@ -89,8 +89,8 @@ async fn both_kinds_of_files_skip_the_same() {
     let committed = repository.files(tip).await.unwrap();
     let in_folder = Files::in_folder(&clone).unwrap();
     for files in [&committed, &in_folder] {
-        assert_eq!(files.paths().collect::<Vec<_>>(), expected);
-        let deep: Vec<&str> = files.folder("deep").collect();
+        assert_eq!(files.paths().unwrap().collect::<Vec<_>>(), expected);
+        let deep: Vec<&str> = files.folder("deep").unwrap().collect();
         assert_eq!(
             deep,
             [
@@ -99,14 +99,14 @@ async fn both_kinds_of_files_skip_the_same() {
                 "deep/only-top.yaml"
             ]
         );
-        let top: Vec<&str> = files.folder("").collect();
+        let top: Vec<&str> = files.folder("").unwrap().collect();
         assert_eq!(top, [".weirkeeperignore", "deep-er.yaml", "run.sh"]);
         assert_eq!(
             files.source("apps/canary.yaml").unwrap().unwrap().text,
             "kind: Canary\n"
         );
         assert!(files.source("link.yaml").unwrap().is_none());
-        assert!(!files.contains("apps"));
+        assert!(!files.contains("apps").unwrap());
         let found = files.containing(&["HTTPRoute", "Canary"]).unwrap();
         let found: Vec<&str> = found.iter().map(|source| &*source.path).collect();
         assert_eq!(found, ["apps/canary.yaml", "apps/route.yaml"]);
@@ -148,4 +148,143 @@ async fn broken_rules_are_an_error_in_both() {
         let chain = error.chain();
         assert!(chain.contains("apps/.weirkeeperignore"), "{chain}");
     }
+}
+
+/// With the memory of the runs before, a commit must look as it does without.
+#[tokio::test]
+async fn memory_of_clean_folders_changes_nothing() {
+    let world = World::new();
+    let clone = world.clone("clone", &[]);
+    let canary = "apiVersion: flagger.app/v1beta1\nkind: Canary\n";
+    for (path, text) in [
+        ("apps/a/canary.yaml", canary),
+        ("apps/a/deep/x.yaml", "x: 1\n"),
+        ("apps/b/x.yaml", "x: 2\n"),
+        ("apps/b/deep/y.yaml", "y: 1\n"),
+        ("apps/c/.weirkeeperignore", "old/\n*.tmp.yaml\n"),
+        ("apps/c/old/canary.yaml", canary),
+        ("apps/c/d/canary.tmp.yaml", canary),
+        ("apps/c/e/x.yaml", "x: 3\n"),
+        ("apps/d/vendor/canary.yaml", canary),
+        ("apps/d/vendor-not/x.yaml", "x: 4\n"),
+        ("apps/d/canary.txt", canary),
+        ("z.yaml", "z: 1\n"),
+    ] {
+        write(&clone, path, text);
+    }
+    let commit = |message: &str| {
+        git(&clone, &["add", "--all"]);
+        git(&clone, &["commit", "-q", "-m", message]);
+    };
+    commit("start");
+    type Change = (&'static str, fn(&Path));
+    let changes: [Change; 9] = [
+        ("nothing", |_| {}),
+        ("file added", |clone| {
+            write(clone, "apps/b/deep/canary.json", "flagger.app/");
+        }),
+        ("file removed", |clone| {
+            fs_err::remove_file(clone.join("apps/b/deep/canary.json")).unwrap();
+        }),
+        ("folder renamed", |clone| {
+            fs_err::rename(clone.join("apps/d/vendor"), clone.join("apps/d/own")).unwrap();
+        }),
+        ("ignore file removed", |clone| {
+            fs_err::remove_file(clone.join("apps/c/.weirkeeperignore")).unwrap();
+        }),
+        ("ignore file added", |clone| {
+            write(clone, ".weirkeeperignore", "/apps/b/deep/\n");
+        }),
+        ("ignored folder moved", |clone| {
+            fs_err::rename(clone.join("apps/b/deep"), clone.join("apps/b/moved")).unwrap();
+        }),
+        ("file renamed", |clone| {
+            fs_err::rename(
+                clone.join("apps/d/canary.txt"),
+                clone.join("apps/d/canary.yml"),
+            )
+            .unwrap();
+        }),
+        ("no Canary any more", |clone| {
+            git(clone, &["rm", "-r", "-q", "apps/a", "apps/c", "apps/d"]);
+        }),
+    ];
+    for (what, change) in changes {
+        change(&clone);
+        git(&clone, &["add", "--all"]);
+        git(
+            &clone,
+            &["commit", "-q", "--allow-empty", "--message", what],
+        );
+        let repository = open(&clone).await;
+        let tip = repository.tip(&main()).await.unwrap();
+        let whole = Files::at(&repository, tip).unwrap();
+        let paths: Vec<&str> = whole.paths().unwrap().collect();
+        let found = whole.naming_group().unwrap();
+        // From the file of the round before, from the memory of this process, with what it wrote.
+        for repository in [&repository, &repository, &open(&clone).await] {
+            let files = repository.files(tip).await.unwrap();
+            assert_eq!(files.naming_group().unwrap(), found, "{what}");
+            for path in &paths {
+                let files = repository.files(tip).await.unwrap();
+                let (folder, _) = path.rsplit_once('/').unwrap_or_default();
+                let below = |files: &Files| -> Vec<String> {
+                    let below = files.below(folder).unwrap();
+                    below.map(str::to_owned).collect()
+                };
+                assert_eq!(below(&files), below(&whole), "{what}: {folder}");
+                let files = repository.files(tip).await.unwrap();
+                assert!(files.contains(path).unwrap(), "{what}: {path}");
+                assert!(files.read(path).unwrap().is_some(), "{what}: {path}");
+                let other = format!("{path}/none");
+                assert!(!files.contains(&other).unwrap(), "{what}: {other}");
+            }
+            let files = repository.files(tip).await.unwrap();
+            assert_eq!(files.paths().unwrap().collect::<Vec<_>>(), paths, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clean_folders_are_looked_into_only_when_asked_for() {
+    let world = World::new();
+    let clone = world.clone("clone", &[]);
+    write(
+        &clone,
+        "apps/canary.yaml",
+        "apiVersion: flagger.app/v1beta1\n",
+    );
+    write(&clone, "other/deep/x.yaml", "x: 1\n");
+    git(&clone, &["add", "."]);
+    git(&clone, &["commit", "-q", "-m", "files"]);
+    let repository = open(&clone).await;
+    repository.look_ahead(&main()).await;
+    let memory = fs_err::read_to_string(clone.join(".git/weirkeeper/clean")).unwrap();
+    let other = git(&clone, &["rev-parse", "HEAD:other"]);
+    assert_eq!(memory, format!("weirkeeper clean 1\n{other}\n"));
+
+    // A folder that is missing is an error for the first who needs it.
+    let (start, end) = other.split_at(2);
+    fs_err::remove_file(clone.join(".git/objects").join(start).join(end)).unwrap();
+    let repository = open(&clone).await;
+    let tip = repository.tip(&main()).await.unwrap();
+    let files = repository.files(tip).await.unwrap();
+    assert_eq!(files.naming_group().unwrap().len(), 1);
+    assert!(files.contains("apps/canary.yaml").unwrap());
+    assert_eq!(files.below("apps").unwrap().count(), 2);
+    for error in [
+        files.contains("other/x.yaml").err(),
+        files.below("").map(drop).err(),
+        files.below("other/deep").map(drop).err(),
+        files.paths().map(drop).err(),
+        files.containing(&["x"]).map(drop).err(),
+    ] {
+        let error = error.unwrap();
+        assert!(error.message().contains("is missing"), "{error}");
+    }
+
+    let foreign = memory.replace("clean 1", "clean 0");
+    fs_err::write(clone.join(".git/weirkeeper/clean"), foreign).unwrap();
+    let files = open(&clone).await.files(tip).await;
+    assert_eq!(files.unwrap_err().kind(), Kind::Remote);
 }

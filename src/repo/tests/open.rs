@@ -145,7 +145,16 @@ async fn repository_of_somebody_else_is_explained() {
     }
     let repository = Repository::open(&clone, options).await.unwrap();
     let tip = repository.tip(&main()).await.unwrap();
-    assert_eq!(repository.files(tip).await.unwrap().paths().count(), 3);
+    assert_eq!(
+        repository
+            .files(tip)
+            .await
+            .unwrap()
+            .paths()
+            .unwrap()
+            .count(),
+        3
+    );
 }
 
 #[tokio::test]
