@@ -99,6 +99,13 @@ impl Inventory {
             self.broken.push(error.at(unreadable));
         }
         for mut manifest in file.manifests() {
+            if manifest.kind == "List" {
+                let error = Error::document(format!("{path} holds a List"));
+                let place = manifest.error_at("kind", "items of a List are not read");
+                let hint = "write its items as documents of their own, separated by ---";
+                self.broken.push(error.at([place.hint(hint)]));
+                continue;
+            }
             if !manifest.api_version().starts_with(GROUP) {
                 continue;
             }
@@ -171,8 +178,8 @@ impl Inventory {
     /// `fits`; `None` when there is none.
     ///
     /// # Errors
-    /// When there are two in the same level; both are named. When there is
-    /// none, but a file that mentions it cannot be read.
+    /// When there are two in the same level; both are named. When a file that
+    /// mentions it cannot be read, or holds it in a `List`.
     pub fn nearest(
         &self,
         levels: &[String],
@@ -190,6 +197,9 @@ impl Inventory {
                 match self.parse(&path, wanted.name)? {
                     Parsed::File(file) => {
                         for mut manifest in file.manifests() {
+                            if wanted.is_listed_in(&manifest) {
+                                return Err(wanted.in_list(&manifest));
+                            }
                             self.complete(&mut manifest)?;
                             if wanted.is(&manifest) && fits(&manifest) {
                                 found.push(manifest);
@@ -200,16 +210,18 @@ impl Inventory {
                     Parsed::Broken(error) => unreadable.extend(error.diagnostics().to_vec()),
                 }
             }
+            // What cannot be read here may be what is looked for: farther away
+            // would be the wrong one.
+            if found.is_empty() && !unreadable.is_empty() {
+                return Err(wanted.unreadable().at(unreadable));
+            }
             match found.len() {
                 0 => seen = Some(level),
                 1 => return Ok(found.pop()),
                 _ => return Err(wanted.ambiguous(&found)),
             }
         }
-        match unreadable.is_empty() {
-            true => Ok(None),
-            false => Err(wanted.missing().at(unreadable)),
-        }
+        Ok(None)
     }
 
     /// The nearest kustomization above `path` that names it among its
@@ -235,6 +247,19 @@ impl Inventory {
             }
         }
         Ok(None)
+    }
+
+    /// Is there any kustomization in the folder of `path` or above?
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn has_kustomization(&self, path: &str) -> Result<bool> {
+        for folder in Self::levels(path, None) {
+            if self.kustomization_in(&folder)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn kustomization_in(&self, folder: &str) -> Result<Option<Manifest>> {
@@ -386,6 +411,34 @@ impl Wanted<'_> {
             && self.is_of_group(manifest)
     }
 
+    /// Does a `List` hold an object of this kind and name?
+    fn is_listed_in(&self, list: &Manifest) -> bool {
+        let text = |value: &serde_yaml::Value, key: &str| {
+            value
+                .get(key)
+                .and_then(serde_yaml::Value::as_str)
+                .map(str::to_owned)
+        };
+        let items = list
+            .value
+            .get("items")
+            .and_then(serde_yaml::Value::as_sequence);
+        list.kind == "List"
+            && items.into_iter().flatten().any(|item| {
+                let name = item
+                    .get("metadata")
+                    .and_then(|metadata| text(metadata, "name"));
+                text(item, "kind").as_deref() == Some(self.kind)
+                    && name.as_deref() == Some(self.name)
+            })
+    }
+
+    fn in_list(&self, list: &Manifest) -> Error {
+        Error::document(format!("{} is an item of a List", self.shown()))
+            .at([list.error_at("kind", "items of a List are not edited")])
+            .hint("write its items as documents of their own, separated by ---")
+    }
+
     /// Other groups have a `Service`, too, such as Knative's.
     fn is_of_group(&self, manifest: &Manifest) -> bool {
         let version = manifest.api_version();
@@ -414,6 +467,11 @@ impl Wanted<'_> {
             "there is no {}{namespace} in the repository",
             self.shown()
         ))
+    }
+
+    fn unreadable(&self) -> Error {
+        Error::document(format!("a file that names {} cannot be read", self.name))
+            .hint("mend it, or name it in .weirkeeperignore if it is not for Weirkeeper")
     }
 
     fn ambiguous(&self, found: &[Manifest]) -> Error {

@@ -18,6 +18,7 @@ mod fetch;
 pub mod files;
 pub mod git;
 pub mod inventory;
+mod kustomize;
 mod listing;
 pub mod local;
 pub mod manifest;

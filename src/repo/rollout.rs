@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_yaml::Value;
 
-use super::inventory::{Inventory, Wanted};
+use super::inventory::{Inventory, Wanted, is_below};
+use super::kustomize;
 use super::manifest::Manifest;
 use crate::api::{
     Canary, FieldPath, MetricProvider, MetricTemplate, Problem, RouteRef, read, unsupported,
@@ -121,7 +122,7 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     let (query_errors, _) = split(manifest, queries(&canary, &templates));
     errors.extend(query_errors);
     if route.is_none() {
-        let (more, _) = split(manifest, without_route(&canary));
+        let (more, _) = split(manifest, unsupported_in_generated_route(&canary));
         errors.extend(more);
     }
     let mut kustomization = None;
@@ -131,7 +132,24 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
             "spec.targetRef.name",
             &mut errors,
         )?;
-        errors.extend(image_override(target, kustomization.as_ref()));
+        match &kustomization {
+            Some(kustomization) => {
+                errors.extend(kustomize::overrides(
+                    target,
+                    &spec.primary_name(),
+                    kustomization,
+                ));
+            }
+            None if inventory.has_kustomization(target.path())? => warnings.push(
+                Diagnostic::warning(format!(
+                    "no kustomization lists {}: files generated beside it are not listed either",
+                    target.path()
+                ))
+                .hint("list it under resources, or see that the generated files are applied"),
+            ),
+            None => {}
+        }
+        warnings.extend(untracked_configs(target));
     }
     match target {
         Some(target) if errors.is_empty() => Ok(Rollout {
@@ -157,6 +175,9 @@ struct Search<'a> {
     canary: &'a Canary,
     levels: Vec<String>,
     path: &'a str,
+    /// Folders of other Canaries with the same target or apex, such as those
+    /// of another environment: what is in there is theirs.
+    others: Vec<&'a str>,
 }
 
 impl<'a> Search<'a> {
@@ -166,11 +187,30 @@ impl<'a> Search<'a> {
             .gitops
             .as_ref()
             .and_then(|gitops| gitops.path.as_deref());
+        let text = |canary: &Manifest, path: [&str; 2]| {
+            let value = canary.value.get("spec")?.get(path[0])?.get(path[1])?;
+            value.as_str().map(str::to_owned)
+        };
+        let names = |canary: &Manifest| {
+            ["targetRef", "service"].map(|object| text(canary, [object, "name"]))
+        };
+        let ours = names(manifest);
+        let same = |other: &&Manifest| {
+            let theirs = names(other);
+            ours.iter()
+                .flatten()
+                .any(|name| theirs.contains(&Some(name.clone())))
+        };
+        let others = inventory.canaries().iter().filter(same);
+        let folders = others.map(Manifest::folder);
         Self {
             inventory,
             canary,
             levels: Inventory::levels(manifest.path(), only),
             path: manifest.path(),
+            others: folders
+                .filter(|folder| *folder != manifest.folder())
+                .collect(),
         }
     }
 
@@ -184,7 +224,17 @@ impl<'a> Search<'a> {
 
     fn object(&self, kind: &str, name: &str) -> Result<Option<Manifest>> {
         let wanted = self.wanted(kind, name);
-        self.inventory.nearest(&self.levels, &wanted, |_| true)
+        self.inventory
+            .nearest(&self.levels, &wanted, |manifest| !self.is_foreign(manifest))
+    }
+
+    /// Does it lie with another Canary of the same name, and not with this one?
+    fn is_foreign(&self, manifest: &Manifest) -> bool {
+        let own = Inventory::levels(self.path, None).into_iter().next();
+        let is_own = own.is_some_and(|own| is_below(manifest.path(), &own));
+        let only = self.canary.spec.gitops().path.is_some();
+        let near = |folder: &&str| is_below(manifest.path(), folder);
+        !is_own && !only && self.others.iter().any(near)
     }
 
     /// A workload in full: a patch of one has no selector.
@@ -192,7 +242,8 @@ impl<'a> Search<'a> {
         let wanted = self.wanted(&self.canary.spec.target_ref.kind, name);
         self.inventory.nearest(&self.levels, &wanted, |manifest| {
             let spec = manifest.value.get("spec");
-            spec.is_some_and(|spec| spec.get("selector").is_some())
+            let whole = spec.is_some_and(|spec| spec.get("selector").is_some());
+            whole && !self.is_foreign(manifest)
         })
     }
 
@@ -284,7 +335,7 @@ impl<'a> Search<'a> {
                 let here: Vec<&Manifest> = all
                     .iter()
                     .copied()
-                    .filter(|manifest| super::inventory::is_below(manifest.path(), &level))
+                    .filter(|manifest| is_below(manifest.path(), &level))
                     .collect();
                 (!here.is_empty()).then_some(here)
             });
@@ -384,72 +435,37 @@ fn without_namespace(canary: &Canary) -> Vec<Problem> {
     }
 }
 
-/// What a Canary without a route in the repository must not ask for.
-fn without_route(canary: &Canary) -> Vec<Problem> {
-    let mut problems = unsupported_in_generated_route(canary);
-    let parents = canary
-        .spec
-        .service
-        .as_ref()
-        .and_then(|service| service.gateway_refs.as_ref());
-    if parents.is_none_or(Vec::is_empty) {
-        let path = FieldPath::root()
-            .key("spec")
-            .key("service")
-            .key("gatewayRefs");
-        let message = format!(
-            "there is no HTTPRoute {} in the repository, and without gatewayRefs none can be generated",
-            canary.spec.apex()
-        );
-        problems.push(
-            Problem::error(path, message)
-                .at_key()
-                .hint("add gatewayRefs, or commit a route"),
-        );
+/// ConfigMaps and Secrets are shared by target and primary in this version.
+fn untracked_configs(target: &Manifest) -> Option<Diagnostic> {
+    const REFERENCES: [&str; 6] = [
+        "configMapRef",
+        "configMapKeyRef",
+        "configMap",
+        "secretRef",
+        "secretKeyRef",
+        "secret",
+    ];
+    fn refers(value: &Value) -> bool {
+        match value {
+            Value::Mapping(mapping) => mapping.iter().any(|(key, value)| {
+                key.as_str().is_some_and(|key| REFERENCES.contains(&key)) || refers(value)
+            }),
+            Value::Sequence(items) => items.iter().any(refers),
+            Value::Tagged(tagged) => refers(&tagged.value),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
     }
-    problems
-}
-
-/// An image set by Kustomize would reach target and primary alike, and the
-/// target's template would not change with it.
-fn image_override(target: &Manifest, kustomization: Option<&Manifest>) -> Option<Diagnostic> {
-    let kustomization = kustomization?;
-    let containers = target
-        .value
-        .get("spec")?
-        .get("template")?
-        .get("spec")?
-        .get("containers")?
-        .as_sequence()?;
-    let images: Vec<&str> = containers
-        .iter()
-        .filter_map(|container| container.get("image")?.as_str())
-        .map(without_tag)
-        .collect();
-    let overrides = kustomization.value.get("images")?.as_sequence()?;
-    let (index, name) = overrides.iter().enumerate().find_map(|(index, image)| {
-        let name = image.get("name").and_then(Value::as_str)?;
-        images.contains(&name).then_some((index, name))
-    })?;
-    Some(
-        kustomization
-            .error_at(
-                &format!("images[{index}].name"),
-                format!("a new {name} would reach the primary together with the target"),
-            )
-            .hint(format!(
-                "set the image in {} and remove this entry",
-                target.path()
-            )),
-    )
-}
-
-fn without_tag(image: &str) -> &str {
-    let image = image.split('@').next().unwrap_or(image);
-    match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => image,
-    }
+    let pods = target.value.get("spec")?.get("template")?.get("spec")?;
+    let warning = || {
+        let mut warning = target.error_at(
+            "spec.template.spec",
+            "ConfigMaps and Secrets are not tracked: a change reaches target and primary alike",
+        );
+        warning.severity = crate::diagnostic::Severity::Warning;
+        warning
+            .hint("give a changed ConfigMap a new name, so that the pod template changes with it")
+    };
+    refers(pods).then(warning)
 }
 
 /// Errors and warnings of `problems`, each with its place.
