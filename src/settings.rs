@@ -84,6 +84,9 @@ pub struct MetricsSettings {
     pub timeout: Duration,
     /// Secrets that documents refer to.
     pub secrets: Secrets,
+    /// May documents say where those Secrets are sent? Not those of a work
+    /// tree, which may be a stranger's pull request.
+    pub trusts_documents: bool,
 }
 
 /// Credentials and trust for Prometheus.
@@ -176,6 +179,7 @@ impl MetricsSettings {
                     .filter(|dir| !dir.as_os_str().is_empty()),
                 environment: environment.clone(),
             },
+            trusts_documents: false,
         })
     }
 }
@@ -273,13 +277,13 @@ impl Secrets {
 /// # Errors
 /// [`Kind::Usage`](crate::error::Kind::Usage) when it is none.
 pub fn address(what: &str, text: &str) -> Result<Url> {
+    // The text may hold a password: it is not repeated.
     let url = Url::parse(text.trim())
-        .map_err(|error| Error::usage(format!("{what}: `{text}` is no address")).because(error))?;
+        .map_err(|error| Error::usage(format!("{what} is no address")).because(error))?;
     match url.scheme() {
         "http" | "https" => Ok(url),
-        _ => Err(Error::usage(format!(
-            "{what}: `{text}` is not http or https"
-        ))),
+        _ => Err(Error::usage(format!("{what} is not http or https"))
+            .hint("write it as https://prometheus.example.com")),
     }
 }
 

@@ -144,13 +144,16 @@ impl World {
             (Pushed::Moved, _) => Published::Moved,
             (Pushed::Refused(error), _) => Published::Refused(error),
             (Pushed::Done, None) => Published::Done(None),
+            // The steps are taken, whatever becomes of the checkout.
             (Pushed::Done, Some(forward)) => {
-                match repository.go_forward(branch, tip, forward?).await? {
-                    Local::Left(why) => {
-                        Published::Done(Some(format!("the checkout was left as it is: {why}")))
+                let local = async { repository.go_forward(branch, tip, forward?).await };
+                Published::Done(match local.await {
+                    Ok(Local::Left(why)) => Some(format!("the checkout was left as it is: {why}")),
+                    Ok(Local::Current | Local::Moved | Local::BroughtAlong) => None,
+                    Err(error) => {
+                        Some(format!("the checkout was left as it is: {}", error.chain()))
                     }
-                    Local::Current | Local::Moved | Local::BroughtAlong => Published::Done(None),
-                }
+                })
             }
         })
     }

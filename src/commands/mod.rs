@@ -9,6 +9,7 @@ mod step;
 mod validate;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{Cli, Command, Format};
@@ -104,6 +105,22 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Status(options) => status::run(options, settings, streams),
         Command::Demo(options) => demo::run(options, settings, streams).await,
     }
+}
+
+/// The top of the work tree around `--repo`, else that folder itself: what is
+/// looked at must not depend on where somebody stands.
+fn work_tree(settings: &Settings) -> Result<PathBuf> {
+    let folder = fs_err::canonicalize(&settings.repo)
+        .map_err(|error| Error::usage("cannot open the repository").because(error))?;
+    let top = folder
+        .ancestors()
+        .find(|folder| folder.join(".git").exists());
+    Ok(match top {
+        // As it was given, so that shown paths are the user's.
+        Some(top) if top == folder => settings.repo.clone(),
+        Some(top) => top.to_owned(),
+        None => settings.repo.clone(),
+    })
 }
 
 /// How `git` is called: with the environment as it is, without our own secrets.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Streams, within};
+use super::{Streams, within, work_tree};
 use crate::cli::{self, Format};
 use crate::decide::{Milestone, schedule};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ pub(super) async fn run(
 ) -> Result<u8> {
     let deadline = duration("--deadline", &options.deadline)?;
     let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
-    let inventory = Inventory::load(Files::in_folder(&settings.repo)?)?;
+    let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
     let observer = Observer::new(metrics);
     let work = plans(&inventory, &observer, &options.select.only, settings);
     let plans = within(deadline, work).await?;

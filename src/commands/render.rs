@@ -1,6 +1,6 @@
 //! `render`: what is generated for a Canary.
 
-use super::Streams;
+use super::{Streams, work_tree};
 use crate::api::Traffic;
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
@@ -20,7 +20,7 @@ pub(super) fn run(
     streams: &mut Streams<'_>,
 ) -> Result<u8> {
     let traffic = traffic(options)?;
-    let inventory = Inventory::load(Files::in_folder(&settings.repo)?)?;
+    let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
     let chosen = select(&inventory, std::slice::from_ref(&options.canary))?;
     let [manifest] = chosen.as_slice() else {
         return Err(Error::document(format!(

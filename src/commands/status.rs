@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Streams;
+use super::{Streams, work_tree};
 use crate::api::{Phase, Status};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ pub(super) fn run(
     settings: &Settings,
     streams: &mut Streams<'_>,
 ) -> Result<u8> {
-    let inventory = Inventory::load(Files::in_folder(&settings.repo)?)?;
+    let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
     let rows: Vec<Row> = select(&inventory, &options.only)?
         .into_iter()
         .map(|manifest| row(manifest, settings))

@@ -32,7 +32,8 @@ pub(super) async fn run(
 
 /// What the options describe.
 async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
-    let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
+    let mut metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
+    metrics.trusts_documents = true;
     let author = author(&options.author, settings)?;
     let repository = Repository::open(&settings.repo, git_options(settings)).await?;
     let branch = options.branch.as_deref().filter(|name| !name.is_empty());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Streams;
+use super::{Streams, work_tree};
 use crate::api::{
     AlertProvider, Canary, Document, MetricTemplate, Problem, read, unsupported, validate_status,
 };
@@ -24,7 +24,7 @@ pub(super) fn run(
 ) -> Result<u8> {
     let mut findings = Vec::new();
     let mut documents = 0;
-    let whole = [settings.repo.clone()];
+    let whole = [work_tree(settings)?];
     let paths: &[PathBuf] = match options.paths.is_empty() {
         true => &whole,
         false => &options.paths,

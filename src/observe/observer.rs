@@ -14,6 +14,7 @@ use crate::api::{Canary, Metric, MetricProvider, MetricTemplate, ReadinessFrom};
 use crate::cli::environment;
 use crate::decide::{Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, Workload};
 use crate::error::{Error, Result};
+use crate::http::masked;
 use crate::settings::{MetricsSettings, address};
 use crate::template::{QueryVars, render_query};
 
@@ -188,7 +189,10 @@ impl Observer {
         if let Some(headers) = &provider.headers {
             config.headers.extend(headers.clone());
         }
-        config.insecure_skip_verify = provider.insecure_skip_verify.unwrap_or(false);
+        // Nobody but the settings decides whom our own credentials trust.
+        let skip_verify =
+            provider.insecure_skip_verify.unwrap_or(false) && !self.is_named(&config.address);
+        config.insecure_skip_verify = skip_verify;
         self.apply_secret(provider, &mut config)?;
         let namespace = template.metadata.namespace.as_deref().unwrap_or_default();
         self.client(config, &format!("{namespace}/{name}"))
@@ -202,6 +206,15 @@ impl Observer {
             return Ok(());
         };
         let name = &reference.name;
+        if !self.settings.trusts_documents && !self.is_named(&config.address) {
+            return Err(Error::usage(format!(
+                "the Secret {name} is not sent to {}, which only a document names",
+                masked(&config.address)
+            ))
+            .hint(
+                "name the address with --prometheus; step, which reads the pushed branch, sends it",
+            ));
+        }
         let secrets = &self.settings.secrets;
         let username = secrets.get(name, "username")?;
         let credentials = match (secrets.get(name, "token")?, username) {
@@ -242,11 +255,7 @@ impl Observer {
     /// that the settings name.
     fn config(&self, address: Url) -> PrometheusConfig {
         let settings = &self.settings;
-        let ours = settings
-            .default
-            .iter()
-            .chain(settings.replaced.values())
-            .any(|known| known.origin() == address.origin());
+        let ours = self.is_named(&address);
         let mut config = PrometheusConfig::new(address);
         config.timeout = settings.timeout;
         if !ours {
@@ -280,9 +289,18 @@ impl Observer {
         config
     }
 
-    /// The client for `config`, made once for each address and `owner`.
-    fn client(&self, config: PrometheusConfig, owner: &str) -> Result<Arc<Prometheus>> {
-        let key = format!("{} {owner}", config.address);
+    /// Do the settings name this server?
+    fn is_named(&self, address: &Url) -> bool {
+        let default = self.settings.default.iter();
+        default
+            .chain(self.settings.replaced.values())
+            .any(|known| known.origin() == address.origin())
+    }
+
+    /// The client for `config`, made once for each address and what a template
+    /// adds to it.
+    fn client(&self, config: PrometheusConfig, template: &str) -> Result<Arc<Prometheus>> {
+        let key = format!("{} {template}", config.address);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
             return Ok(Arc::clone(client));

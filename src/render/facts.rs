@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_yaml::Value;
 
 use super::traffic;
-use super::workload::{get, primary_template, revision};
+use super::workload::{SelectorLabel, get, pod_labels, primary_template, revision};
+use crate::api::{FieldPath, Problem};
 use crate::decide::{Facts, Primary};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repo::rollout::Rollout;
 
 /// Reads the facts of a rollout from its manifests.
@@ -18,6 +19,7 @@ use crate::repo::rollout::Rollout;
 pub fn facts(rollout: &Rollout) -> Result<Facts> {
     let target = &rollout.target.value;
     let template = primary_template(target)?;
+    selectors_fit(rollout)?;
     let primary = match &rollout.primary {
         None => Primary::Missing,
         Some(primary) if get(&primary.value, &["spec", "template"]) == Some(&template) => {
@@ -38,6 +40,55 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
         routed: traffic::routed(rollout)?,
         exposed: traffic::exposed(rollout),
     })
+}
+
+/// Primary and Services that were there before must select the pods they stand
+/// for once their selector label is right: else a step would send traffic to
+/// nobody.
+fn selectors_fit(rollout: &Rollout) -> Result<()> {
+    let label = SelectorLabel::of(&rollout.target.value)?;
+    let target = pod_labels(&rollout.target.value).cloned();
+    let target = target.unwrap_or_default();
+    let mut copy = target.clone();
+    copy.insert(label.key.clone().into(), label.primary_value().into());
+    if let Some(primary) = &rollout.primary {
+        let wanted = Value::from(label.primary_value());
+        let labels = pod_labels(&primary.value);
+        if labels.and_then(|labels| labels.get(&label.key)) != Some(&wanted) {
+            let message = format!("must carry {}: {}", label.key, label.primary_value());
+            let place = primary.error_at("spec.template.metadata.labels", message);
+            return Err(Error::document(format!(
+                "the pods of {} are not the primary's",
+                primary.name
+            ))
+            .at([place])
+            .hint("rename the workload, or remove it to have the primary generated"));
+        }
+    }
+    let services = [
+        (&rollout.apex_service, &copy),
+        (&rollout.primary_service, &copy),
+        (&rollout.canary_service, &target),
+    ];
+    for (service, pods) in services {
+        let Some(service) = service else { continue };
+        let selector = get(&service.value, &["spec", "selector"]).and_then(Value::as_mapping);
+        for (key, value) in selector.into_iter().flatten() {
+            if key.as_str() == Some(&label.key) || pods.get(key) == Some(value) {
+                continue;
+            }
+            let key = key.as_str().unwrap_or_default();
+            let path = FieldPath::root().key("spec").key("selector").key(key);
+            let message = "selects a label that the pods do not carry".to_owned();
+            let place = service.diagnostic(&Problem::error(path, message));
+            return Err(
+                Error::document(format!("Service {} would select no pods", service.name))
+                    .at([place])
+                    .hint("remove the label from the selector, or add it to the pod template"),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn replicas(workload: &Value) -> Option<i64> {

@@ -130,8 +130,9 @@ pub fn primary(target: &Value, name: &str) -> Result<Value> {
 }
 
 /// Copies to the primary what a promotion copies: the pod template and the
-/// fields of the rollout strategy, and the replicas if `replicas` is set.
-/// Selector, metadata and everything else of the primary stay.
+/// fields of the rollout strategy, and with `replicas` a number of replicas
+/// above 0 in place of the primary's own. Selector, metadata and everything else
+/// of the primary stay.
 ///
 /// # Errors
 /// When the target has no usable selector label or no `spec`.
@@ -140,9 +141,14 @@ pub fn promote(target: &Value, primary: &mut Value, replicas: bool) -> Result<()
     let Some(spec) = primary.get_mut("spec").and_then(Value::as_mapping_mut) else {
         return Err(Error::document("the primary has no spec"));
     };
+    // A number an autoscaler may own, or none at all, is not imposed.
+    let running = get(target, &["spec", "replicas"])
+        .and_then(Value::as_i64)
+        .is_some_and(|count| count > 0);
+    let counted = replicas && running && spec.contains_key("replicas");
     let copied = PROMOTED_FIELDS
         .into_iter()
-        .chain(replicas.then_some("replicas"));
+        .chain(counted.then_some("replicas"));
     for field in copied {
         match get(target, &["spec", field]) {
             Some(value) => {
@@ -155,6 +161,11 @@ pub fn promote(target: &Value, primary: &mut Value, replicas: bool) -> Result<()
     }
     spec.insert("template".into(), template);
     Ok(())
+}
+
+/// The labels of a workload's pods.
+pub(super) fn pod_labels(workload: &Value) -> Option<&Mapping> {
+    get(workload, &["spec", "template", "metadata", "labels"])?.as_mapping()
 }
 
 /// The target's pod template as the primary carries it.

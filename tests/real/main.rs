@@ -23,7 +23,6 @@ mod remotes;
 #[cfg(test)]
 mod rollout;
 #[cfg(test)]
-#[path = "../it/support/mod.rs"]
 mod support;
 #[cfg(test)]
 mod workflow;

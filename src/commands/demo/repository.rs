@@ -162,6 +162,7 @@ impl DemoRepository {
             credentials: Credentials::default(),
             timeout: Duration::from_secs(5),
             secrets: Secrets::default(),
+            trusts_documents: false,
         };
         Ok(World {
             repository: self.open().await?,
