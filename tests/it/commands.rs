@@ -95,7 +95,8 @@ fn words_that_mean_nothing() {
     assert_ran!(world, ran, @"
     exit code: 2
     ----- stderr
-    error: --prometheus: `prometheus:9090` is not http or https
+    error: --prometheus is not http or https
+    hint: write it as https://prometheus.example.com
     ");
     let ran = world.weirkeeper(["step", "--author", "me"]).run().exits(2);
     assert_ran!(world, ran, @"
@@ -299,20 +300,20 @@ fn render_what_would_be_generated() {
       namespace: test
     spec:
       parentRefs:
-      - namespace: infra
-        name: edge
+        - namespace: infra
+          name: edge
       rules:
-      - matches:
-        - path:
-            type: PathPrefix
-            value: /
-        backendRefs:
-        - name: podinfo-primary
-          port: 9898
-          weight: 80
-        - name: podinfo-canary
-          port: 9898
-          weight: 20
+        - matches:
+            - path:
+                type: PathPrefix
+                value: /
+          backendRefs:
+            - name: podinfo-primary
+              port: 9898
+              weight: 80
+            - name: podinfo-canary
+              port: 9898
+              weight: 20
     ---
     apiVersion: v1
     kind: Service
@@ -326,10 +327,10 @@ fn render_what_would_be_generated() {
       selector:
         app: podinfo
       ports:
-      - name: http
-        protocol: TCP
-        port: 9898
-        targetPort: 9898
+        - name: http
+          protocol: TCP
+          port: 9898
+          targetPort: 9898
     ---
     apiVersion: v1
     kind: Service
@@ -343,10 +344,10 @@ fn render_what_would_be_generated() {
       selector:
         app: podinfo-primary
       ports:
-      - name: http
-        protocol: TCP
-        port: 9898
-        targetPort: 9898
+        - name: http
+          protocol: TCP
+          port: 9898
+          targetPort: 9898
     ---
     apiVersion: v1
     kind: Service
@@ -360,10 +361,10 @@ fn render_what_would_be_generated() {
       selector:
         app: podinfo-primary
       ports:
-      - name: http
-        protocol: TCP
-        port: 9898
-        targetPort: 9898
+        - name: http
+          protocol: TCP
+          port: 9898
+          targetPort: 9898
     ");
     let list = ["render", "test/podinfo", "--format", "json"];
     let json = world.weirkeeper(list).run().exits(0).json();

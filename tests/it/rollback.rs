@@ -264,7 +264,7 @@ fn a_stuck_promotion_leaves_traffic_on_the_canary() {
     Promoting 50/50 held: waiting for podinfo-primary to become ready
     Promoting 50/50 held: waiting for podinfo-primary to become ready
     Promoting 50/50 held: waiting for podinfo-primary to become ready
-    Failed 0/100 rolledBack: promotion failed, all traffic stays on the canary: podinfo-primary did not become ready within 300 s
+    Failed 0/100 rolledBack: promotion failed, all traffic goes to the canary: podinfo-primary did not become ready within 300 s
     Failed 0/100 idle: revision bb1ec46e failed and is not tried again
     Failed 0/100 idle: revision bb1ec46e failed and is not tried again
     ");

@@ -36,7 +36,6 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
     test/podinfo  Progressing  75/25  halted
       check failed: bad|name `x` ::error::injected <b> @team 5 (max 1)
       failed checks 1 of 3
-      FAIL: bad|name `x` ::error::injected <b> @team 5 (max 1)
       pass: request-success-rate 99.9 (min 99)
       commit [COMMIT]
       next step not before 2026-01-01T00:07:00Z

@@ -116,7 +116,7 @@ fn a_route_without_the_backends() {
       |
     5 |   rules:
       |   ^^^^^ spec.rules
-    hint: give a rule the backendRefs podinfo-primary and podinfo-canary, or podinfo alone to have it split
+    hint: give a rule the backendRefs podinfo-primary and podinfo-canary, or podinfo alone on the port of spec.service.port to have it split
     ");
 }
 

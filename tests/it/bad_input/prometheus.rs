@@ -104,7 +104,7 @@ fn weights_edited_by_hand_hold() {
     assert_ran!(world, ran, @"
     exit code: 0
     ----- stdout
-    test/podinfo  Progressing  75/25  held
+    test/podinfo  Progressing  10/90  held
       the route carries 10/90 but the state says 75/25: somebody changed it. Set the weights back, or set spec.gitops.onDrift to follow
       pass: request-success-rate 99.9 (min 99)
       next step not before 2026-01-01T00:06:00Z
