@@ -26,31 +26,51 @@ fn main() {
         .skip(1)
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(10_usize)
-        .min(90);
+        .min(45);
     let folder = tempfile::tempdir().unwrap();
     let prometheus = prometheus();
     let repo = repository(folder.path());
-    for minute in 0..4 {
+    for minute in 0..3 {
         step(&repo, &prometheus, minute);
     }
     release(&repo);
     step(&repo, &prometheus, 10);
 
-    let (mut steps, mut floors, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut next, mut floors) = (Steps::default(), Steps::default(), Vec::new());
     for round in 0..rounds {
-        let (time, peak) = step(&repo, &prometheus, 11 + round);
-        steps.push(time);
-        peaks.push(peak);
+        std::fs::remove_dir_all(repo.join(".git/weirkeeper")).unwrap();
+        first.push(step(&repo, &prometheus, 11 + 2 * round));
+        next.push(step(&repo, &prometheus, 12 + 2 * round));
         floors.push(floor(&repo, &prometheus));
     }
     println!("{FILES} files, {ROUTES} routes, {rounds} rounds: minimum, median, maximum");
-    let step = show("step", &mut steps);
     let floor = show("fetch + request + push", &mut floors);
-    println!("ratio of the medians: {:.2}", step / floor);
-    println!(
-        "peak memory of a step: {} MiB",
-        peaks.iter().max().unwrap() / 1024
-    );
+    first.show("step in a fresh clone", floor);
+    next.show("step that remembers", floor);
+}
+
+/// Steps of one kind.
+#[derive(Default)]
+struct Steps {
+    times: Vec<Duration>,
+    /// Of their peak memories.
+    most: u64,
+}
+
+impl Steps {
+    fn push(&mut self, (time, peak): (Duration, u64)) {
+        self.times.push(time);
+        self.most = self.most.max(peak);
+    }
+
+    fn show(&mut self, name: &str, floor: f64) {
+        let ratio = show(name, &mut self.times) / floor;
+        let most = self.most / 1024;
+        println!(
+            "{:<24} {ratio:.2} times the floor, peak memory {most} MiB",
+            ""
+        );
+    }
 }
 
 fn show(name: &str, times: &mut [Duration]) -> f64 {
