@@ -19,6 +19,8 @@ mod race;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod safety;
+#[cfg(test)]
 mod set_weights;
 #[cfg(test)]
 mod support;
