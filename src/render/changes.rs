@@ -88,10 +88,4 @@ impl Changes {
             .map(|(path, text)| (path.clone(), Some(text.clone())))
             .collect()
     }
-
-    /// Did anything change?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
-    }
 }

@@ -6,10 +6,7 @@ use super::*;
 async fn what_is_not_there_is_said() {
     let world = World::new();
     let clone = world.clone("clone", &[]);
-    git(
-        &clone,
-        &["remote", "add", "evil", "ext::touch /tmp/weirkeeper-evil"],
-    );
+    git(&clone, &["remote", "add", "evil", "ext::touch evil"]);
     let repository = open(&clone).await;
     let error = repository
         .fetch(&Branch::new("mian").unwrap(), "origin")
