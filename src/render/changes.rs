@@ -52,7 +52,7 @@ impl Changes {
     /// Creates a file with one object.
     ///
     /// # Errors
-    /// When there is a file already: it is not ours to overwrite.
+    /// When there is something already, hidden or not: it is not ours to overwrite.
     pub fn create(
         &mut self,
         files: &Files,
@@ -60,7 +60,7 @@ impl Changes {
         comment: &str,
         object: &Value,
     ) -> Result<()> {
-        if files.contains(path)? || self.texts.contains_key(path) {
+        if files.is_taken(path)? || self.texts.contains_key(path) {
             return Err(Error::document(format!(
                 "{path} is in the way: a file with this name is to be generated"
             ))

@@ -140,6 +140,25 @@ impl Files {
         self.find(path).map(|entry| entry.is_some())
     }
 
+    /// Whether anything is at `path`, also what is left out here: a hidden file, a link, a folder.
+    ///
+    /// # Errors
+    ///
+    /// When the commit cannot be read.
+    pub fn is_taken(&self, path: &str) -> Result<bool> {
+        match &self.origin {
+            Origin::Folder(folder) => Ok(fs_err::symlink_metadata(folder.join(path)).is_ok()),
+            Origin::Commit {
+                objects, commit, ..
+            } => {
+                let objects = Objects::open(objects)?;
+                let tree = objects.commit(*commit)?.tree_id();
+                let found = objects.tree("/", tree)?.get_path(Path::new(path)).is_ok();
+                Ok(found)
+            }
+        }
+    }
+
     /// The files right in `folder` (`""` is the top), not those below, in order.
     ///
     /// # Errors

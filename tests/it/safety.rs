@@ -140,3 +140,13 @@ fn a_file_that_cannot_be_read_does_not_make_a_farther_one_win() {
     );
     refused(&world, "cannot be read");
 }
+
+#[test]
+fn a_file_that_an_ignore_rule_hides_is_not_overwritten() {
+    let world = World::of("podinfo");
+    let path = "apps/podinfo/podinfo-primary-deployment.yaml";
+    world.put(path, "# mine\n");
+    world.put(".weirkeeperignore", "*-deployment.yaml\n");
+    refused(&world, "is in the way");
+    assert_eq!(world.read(path), "# mine\n");
+}
