@@ -68,7 +68,7 @@ fn good_revision_is_promoted_and_a_faulty_one_is_rolled_back() {
     story.extend(follow(&world, &prometheus, 5..15, "Succeeded"));
     world.edit(DEPLOYMENT, "6.1.0", "6.2.0");
     story.extend(follow(&world, &prometheus, 22..40, "scaled to zero"));
-    insta::assert_snapshot!(story.join("\n"), @r"
+    insta::assert_snapshot!(story.join("\n"), @"
     0 Initializing held null/null: podinfo-primary created, waiting until it is ready
     1 Initializing held null/null: waiting for podinfo-primary to become ready
     2 Initialized initialized 100/0: initialized, all traffic on podinfo-primary
@@ -82,7 +82,7 @@ fn good_revision_is_promoted_and_a_faulty_one_is_rolled_back() {
     23 Progressing advanced 50/50: canary 0 → 50 %
     24 Progressing halted 50/50: check failed: request-success-rate 50 (min 99)
     25 Progressing halted 50/50: check failed: request-success-rate 50 (min 99)
-    26 Failed rolledBack 100/0: 2 failed checks reached the threshold of 2
+    26 Failed rolledBack 100/0: revision 4d2df010 rolled back: 2 failed checks reached the threshold of 2
     27 Failed idle 100/0: podinfo scaled to zero
     ");
     let primary = world.file("apps/podinfo/podinfo-primary-deployment.yaml");
@@ -106,7 +106,7 @@ fn query_that_prometheus_refuses_changes_nothing() {
     assert_eq!(step.code(), 4, "{}", step.messages());
     let messages = step.messages().replace(&prometheus.url(), "<url>");
     insta::assert_snapshot!(messages, @r#"
-    error: cannot measure wrong
+    error: test/podinfo: cannot measure wrong
       because: Prometheus at <url> does not answer the query: bad_data: invalid parameter "query": 1:16: parse error: unclosed left parenthesis
     hint: the query: sum(rate(x[1m])
     "#);
@@ -168,7 +168,7 @@ async fn scraped_canary_is_judged_in_real_time() {
         "Progressing started 100/0: new revision bb1ec46e detected",
         "Progressing advanced 50/50: canary 0 → 50 %",
         "Progressing halted 50/50: check failed: request-success-rate",
-        "Failed rolledBack 100/0: 1 failed checks reached the threshold of 1",
+        "Failed rolledBack 100/0: revision bb1ec46e rolled back: 1 failed checks reached",
     ];
     assert_eq!(story.len(), expected.len(), "{story:#?}");
     for (line, start) in story.iter().zip(expected) {
