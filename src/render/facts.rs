@@ -20,6 +20,7 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
     let target = &rollout.target.value;
     let template = primary_template(target)?;
     selectors_fit(rollout)?;
+    ports_fit(rollout)?;
     let primary = match &rollout.primary {
         None => Primary::Missing,
         Some(primary) if get(&primary.value, &["spec", "template"]) == Some(&template) => {
@@ -86,6 +87,29 @@ fn selectors_fit(rollout: &Rollout) -> Result<()> {
                     .at([place])
                     .hint("remove the label from the selector, or add it to the pod template"),
             );
+        }
+    }
+    Ok(())
+}
+
+/// A generated route sends to `service.port`: Services that were there before
+/// must have it.
+fn ports_fit(rollout: &Rollout) -> Result<()> {
+    let wanted = rollout.canary.spec.service.as_ref();
+    let Some(wanted) = wanted.and_then(|service| service.port) else {
+        return Ok(());
+    };
+    let services = [&rollout.primary_service, &rollout.canary_service];
+    for service in services.into_iter().flatten() {
+        let ports = get(&service.value, &["spec", "ports"]).and_then(Value::as_sequence);
+        let has = |port: &Value| port.get("port").and_then(Value::as_i64) == Some(wanted);
+        if rollout.route.is_none() && !ports.into_iter().flatten().any(has) {
+            let place = service.error_at("spec.ports", format!("lacks port {wanted}"));
+            let name = &service.name;
+            let message = format!("a generated route could not reach Service {name}");
+            return Err(Error::document(message)
+                .at([place])
+                .hint("add the port, or set spec.service.port to one the Service has"));
         }
     }
     Ok(())

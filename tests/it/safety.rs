@@ -150,3 +150,14 @@ fn a_file_that_an_ignore_rule_hides_is_not_overwritten() {
     refused(&world, "is in the way");
     assert_eq!(world.read(path), "# mine\n");
 }
+
+#[test]
+fn a_generated_route_reaches_only_ports_that_exist() {
+    let world = World::of("podinfo");
+    let service = world
+        .read(SERVICE)
+        .replace("name: podinfo\n", "name: podinfo-canary\n")
+        .replace("9898", "80");
+    world.put("apps/podinfo/canary-service.yaml", service);
+    refused(&world, "lacks port 9898");
+}
