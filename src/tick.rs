@@ -57,16 +57,7 @@ pub async fn tick(world: &World) -> Result<Run> {
         let mut decided = decide_all(&inventory, &world.observer, &world.only, now).await?;
         let tip = match world.dry_run {
             true => base,
-            false => {
-                commit_all(
-                    &world.repository,
-                    &inventory,
-                    base,
-                    &mut decided,
-                    &world.author,
-                )
-                .await?
-            }
+            false => commit_all(world, &inventory, base, &mut decided).await?,
         };
         let mut run = report(&inventory, decided, base)?;
         match world.publish(base, tip).await? {
@@ -391,11 +382,10 @@ fn refuse_shared_targets(decided: &mut [Decided]) {
 /// # Errors
 /// When a commit cannot be made at all.
 async fn commit_all(
-    repository: &Repository,
+    world: &World,
     inventory: &Inventory,
     base: Oid,
     decided: &mut [Decided],
-    author: &Signature,
 ) -> Result<Oid> {
     let mut tip = base;
     let mut changes = Changes::default();
@@ -421,7 +411,8 @@ async fn commit_all(
             Err(error) => return Err(error),
         };
         let new = edited.since(&changes);
-        if let Some(commit) = repository.commit(tip, &new, &message, author).await? {
+        let commit = world.repository.commit(tip, &new, &message, &world.author);
+        if let Some(commit) = commit.await? {
             decided.outcome.commit = Some(commit.to_string());
             tip = commit;
             changes = edited;

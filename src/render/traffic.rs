@@ -205,20 +205,15 @@ fn unreadable(route: &Manifest, error: &WeightError) -> Error {
 fn without_backends(rollout: &Rollout, route: &Manifest) -> Error {
     let [primary, canary] = backends(rollout);
     let apex = rollout.canary.spec.apex();
-    let rule = rollout
-        .canary
-        .spec
-        .gitops()
-        .route
-        .clone()
-        .and_then(|route| route.rule);
-    let which = match rule {
-        Some(rule) => format!("the rule {rule} of {} {}", route.kind, route.name),
-        None => format!("no rule of {} {}", route.kind, route.name),
-    };
-    let what = match which.starts_with("no") {
-        true => "has both backends",
-        false => "is not there or lacks one of the backends",
+    let gitops = rollout.canary.spec.gitops();
+    let rule = gitops.route.as_ref().and_then(|route| route.rule.as_ref());
+    let shown = format!("{} {}", route.kind, route.name);
+    let (which, what) = match rule {
+        Some(rule) => (
+            format!("the rule {rule} of {shown}"),
+            "is not there or lacks one of the backends",
+        ),
+        None => (format!("no rule of {shown}"), "has both backends"),
     };
     Error::document(format!("{which} {what}"))
         .at([route.error_at(

@@ -142,18 +142,19 @@ impl Tick<'_> {
         };
         let promoting = matches!(phase, Phase::Promoting | Phase::Finalising);
         let canary_serves = !promoting && self.facts.routed.traffic().percent() == 100;
-        Ok(Some(match (stuck && !canary_serves, phase) {
-            (false, _) if canary_serves => self.unchanged(
-                Action::Held,
-                format!(
-                    "{why}; all traffic stays on the canary until it is: \
-                     repair the pod template of {} by hand",
-                    self.spec.primary_name()
-                ),
-            ),
-            (false, _) => self.unchanged(Action::Held, why.clone()),
-            (true, _) if promoting => self.fail_promotion(why),
-            (true, _) => self.rollback(why),
+        Ok(Some(if canary_serves {
+            let advice = format!(
+                "{why}; all traffic stays on the canary until it is: \
+                 repair the pod template of {} by hand",
+                self.spec.primary_name()
+            );
+            self.unchanged(Action::Held, advice)
+        } else if !stuck {
+            self.unchanged(Action::Held, why.clone())
+        } else if promoting {
+            self.fail_promotion(why)
+        } else {
+            self.rollback(why)
         }))
     }
 
