@@ -338,7 +338,10 @@ fn known(probes: &mut Vec<Probe>, rollout: &Rollout, facts: &Facts) -> Answers {
             answers.insert(probe.clone(), answer);
             false
         }
-        Probe::Readiness { .. } | Probe::Metric { .. } => true,
+        Probe::Readiness { .. }
+        | Probe::Metric { .. }
+        | Probe::Requests { .. }
+        | Probe::Webhook { .. } => true,
     });
     answers
 }

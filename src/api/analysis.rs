@@ -187,6 +187,12 @@ pub struct Metric {
     /// What an answer without a usable number counts as. Defaults to `fail`,
     /// as in Flagger.
     pub on_no_data: OnNoData,
+    /// Fewer requests than this in the window are no data. Defaults to 0,
+    /// which does not count them.
+    pub min_requests: Option<i64>,
+    /// Query that counts the requests of the window, in the language of
+    /// templates. Defaults to the requests of the built-in checks.
+    pub requests_query: Option<String>,
 }
 
 /// What an answer without a usable number (empty, NaN, infinite) counts as.
@@ -362,6 +368,34 @@ pub struct SessionAffinity {
 impl SessionAffinity {
     /// Default of `maxAge` in seconds.
     pub const MAX_AGE: i64 = 86_400;
+}
+
+/// How bad something is. An [`Alert`] gets what is at least as bad as its
+/// `severity`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertSeverity {
+    /// Something went as it should.
+    #[default]
+    Info,
+    /// Somebody is waited for, or should look.
+    Warn,
+    /// A release failed.
+    Error,
+}
+
+impl Alert {
+    /// The least bad that is told: `severity`, `info` when absent or empty.
+    /// Flagger documents that default, but tells nothing then
+    /// (`events.go`, `shouldAlert`).
+    #[must_use]
+    pub fn severity(&self) -> AlertSeverity {
+        match self.severity.as_deref() {
+            Some("error") => AlertSeverity::Error,
+            Some("warn") => AlertSeverity::Warn,
+            Some(_) | None => AlertSeverity::Info,
+        }
+    }
 }
 
 /// Conditions on a request, as Istio writes them. `service.match` and

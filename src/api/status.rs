@@ -36,6 +36,14 @@ pub struct Status {
     /// The weights Weirkeeper last wrote to the route; absent before it wrote any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routed: Option<Traffic>,
+    /// Checksum of what the generated route was made from; absent when the
+    /// route is the user's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generated_route: Option<String>,
+    /// Checksums of the matches of the rules that Weirkeeper added to the
+    /// route, and removes again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub added_rules: Vec<String>,
     /// Replicas of the target before it was scaled to zero; absent when its
     /// manifest had none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,8 @@ pub struct Facts {
     pub services: bool,
     /// What the route does.
     pub routed: Routed,
+    /// Was the route generated, and does `spec.service` say something else now?
+    pub route_outdated: bool,
     /// The largest weight of the canary in any rule of the route, also in
     /// rules that the Canary does not steer.
     pub exposed: i64,

@@ -33,9 +33,10 @@ mod verdict;
 mod weights;
 
 pub use facts::{Facts, Primary, Routed};
-pub use plan::{Action, Effect, Plan};
+pub use plan::{Action, Effect, Event, EventType, Notice, Plan};
 pub use probe::{
-    Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, Workload, metric_probes,
+    Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, WebhookAnswer, Workload,
+    metric_probes,
 };
 pub use reading::Reading;
 pub use schedule::{Milestone, schedule};

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Measurement;
-use crate::api::{Deferred, Phase, Status, Traffic};
+use crate::api::{AlertSeverity, Deferred, Phase, Status, Traffic};
 
 /// What a tick did, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -60,6 +60,12 @@ pub enum Effect {
         /// The weights.
         traffic: Traffic,
     },
+    /// Bring a generated route up to what `spec.service` says now; the weights
+    /// stay.
+    UpdateRoute {
+        /// The weights.
+        traffic: Traffic,
+    },
     /// Let the target run again.
     ScaleCanaryUp {
         /// Its replicas; `None` removes the field.
@@ -74,6 +80,39 @@ pub enum Effect {
         /// What waits.
         deferred: Deferred,
     },
+}
+
+/// Something that happened (Flagger: `events.go`, `recordEvent`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Is it as it should be?
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// One sentence without a full stop.
+    pub message: String,
+}
+
+/// The type of an [`Event`], as Kubernetes has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum EventType {
+    /// All is well.
+    Normal,
+    /// Somebody may want to look.
+    Warning,
+}
+
+/// Something to alert somebody about (Flagger: `events.go`, `alert`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// How bad it is.
+    pub severity: AlertSeverity,
+    /// One sentence.
+    pub message: String,
+    /// Tell target, thresholds and steps, too?
+    #[serde(skip)]
+    pub details: bool,
 }
 
 /// Everything a tick wants to change.
@@ -94,6 +133,12 @@ pub struct Plan {
     pub reasons: Vec<String>,
     /// What was measured, in the order of judgement.
     pub measurements: Vec<Measurement>,
+    /// What happened, for `event` webhooks.
+    pub events: Vec<Event>,
+    /// What somebody should know, for alert providers.
+    pub alerts: Vec<Notice>,
+    /// Call the `post-rollout` webhooks, with `phase` in the payload?
+    pub post_rollout: bool,
     /// When the next tick is due; `None` when nothing is under way.
     pub next_step_at: Option<Timestamp>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use super::Reading;
-use crate::api::{Analysis, Metric};
+use crate::api::{Analysis, Metric, Phase};
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,18 @@ pub enum Probe {
         index: usize,
         /// Which of its queries.
         source: MetricSource,
+    },
+    /// How many requests did this metric see? Asked when it has `minRequests`.
+    Requests {
+        /// Position in `analysis.metrics`.
+        index: usize,
+    },
+    /// Call this webhook: does it pass?
+    Webhook {
+        /// Position in `analysis.webhooks`.
+        index: usize,
+        /// The phase in the payload.
+        phase: Phase,
     },
 }
 
@@ -54,8 +66,10 @@ pub enum MetricSource {
 pub enum Answer {
     /// To [`Probe::Readiness`].
     Readiness(Readiness),
-    /// To [`Probe::Metric`].
+    /// To [`Probe::Metric`] and [`Probe::Requests`].
     Metric(MetricAnswer),
+    /// To [`Probe::Webhook`].
+    Webhook(WebhookAnswer),
 }
 
 /// Answers by question.
@@ -83,6 +97,19 @@ pub struct MetricAnswer {
     pub reading: Reading,
     /// Warnings of the provider, such as a partial response.
     pub warnings: Vec<String>,
+}
+
+/// What a webhook said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookAnswer {
+    /// Any status from 200 to 299 passes. Flagger: 200 to 202 only.
+    pub passed: bool,
+    /// What came back, in a few words: `200 OK`, `403 Forbidden: closed`,
+    /// `no answer within 10 s`.
+    pub answer: String,
+    /// Why this was no answer at all: nobody could be reached, a login page.
+    /// It counts as a refusal, and the run reports it.
+    pub failure: Option<String>,
 }
 
 /// The metric probes of an analysis in Flagger's order (`scheduler_metrics.go`):

@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::{
     Action, Answer, Answers, Effect, Facts, MetricAnswer, Next, Primary, Probe, Readiness, Reading,
-    Routed, decide,
+    Routed, WebhookAnswer, decide,
 };
-use crate::api::{Canary, Phase, Traffic};
+use crate::api::{Canary, Phase, Traffic, WebhookType};
 
 /// One future step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,9 +74,10 @@ pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
     match effect {
         Effect::CreatePrimary | Effect::Promote => facts.primary = Primary::Current,
         Effect::EnsureServices => facts.services = true,
-        Effect::SetTraffic { traffic } => {
+        Effect::SetTraffic { traffic } | Effect::UpdateRoute { traffic } => {
             facts.routed = Routed::Even(traffic);
             facts.exposed = traffic.canary;
+            facts.route_outdated = false;
         }
         Effect::ScaleCanaryUp { replicas } => facts.target_replicas = replicas,
         Effect::ScaleCanaryToZero => facts.target_replicas = Some(0),
@@ -105,6 +106,22 @@ fn decide_hopefully(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<sup
 fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
     match probe {
         Probe::Readiness { .. } => Answer::Readiness(Readiness::Ready),
+        Probe::Requests { .. } => Answer::Metric(MetricAnswer {
+            query: String::new(),
+            reading: Reading::Value(f64::MAX),
+            warnings: Vec::new(),
+        }),
+        Probe::Webhook { index, .. } => {
+            // A rollback webhook that says yes rolls back.
+            let analysis = canary.spec.analysis.as_ref();
+            let webhook = analysis.and_then(|analysis| analysis.webhooks().get(*index));
+            let passed = webhook.is_none_or(|webhook| webhook.kind != WebhookType::Rollback);
+            Answer::Webhook(WebhookAnswer {
+                passed,
+                answer: String::new(),
+                failure: None,
+            })
+        }
         Probe::Metric { index, .. } => {
             let bounds = canary
                 .spec

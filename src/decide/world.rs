@@ -94,7 +94,12 @@ impl World {
                 Workload::Primary => self.primary.clone(),
                 Workload::Canary => self.target.clone(),
             }),
-            Probe::Metric { .. } => Answer::Metric(MetricAnswer {
+            Probe::Webhook { .. } => Answer::Webhook(super::WebhookAnswer {
+                passed: true,
+                answer: "200 OK".to_owned(),
+                failure: None,
+            }),
+            Probe::Metric { .. } | Probe::Requests { .. } => Answer::Metric(MetricAnswer {
                 query: "up".to_owned(),
                 reading: self.reading.clone(),
                 warnings: Vec::new(),

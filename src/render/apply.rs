@@ -50,7 +50,9 @@ impl Editor<'_> {
             }
             Effect::CreatePrimary => self.create_primary(),
             Effect::PointApexAtPrimary => self.ensure_service(ServiceRole::Apex),
-            Effect::SetTraffic { traffic } => self.set_traffic(traffic),
+            Effect::SetTraffic { traffic } | Effect::UpdateRoute { traffic } => {
+                self.set_traffic(traffic)
+            }
             Effect::ScaleCanaryUp { replicas } => self.scale(replicas),
             Effect::ScaleCanaryToZero => self.scale(Some(0)),
             Effect::Promote => self.promote(),

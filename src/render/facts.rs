@@ -39,6 +39,7 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
         target_replicas: replicas(target),
         services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
         routed: traffic::routed(rollout)?,
+        route_outdated: false,
         exposed: traffic::exposed(rollout),
     })
 }

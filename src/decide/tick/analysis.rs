@@ -59,7 +59,7 @@ impl Tick<'_> {
                 (Probe::Metric { index, .. }, Answer::Metric(answer)) => {
                     Some(judge(self.analysis.metrics().get(*index)?, answer))
                 }
-                (Probe::Metric { .. } | Probe::Readiness { .. }, _) => None,
+                (_, _) => None,
             })
             .collect();
         let sentences = |which: fn(&Measurement) -> bool, words: &str| {

@@ -134,6 +134,9 @@ impl Tick<'_> {
             effects,
             reasons,
             measurements: Vec::new(),
+            events: Vec::new(),
+            alerts: Vec::new(),
+            post_rollout: false,
         }
     }
 }
