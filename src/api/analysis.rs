@@ -234,6 +234,12 @@ impl Metric {
         matches!(self.name.as_str(), Self::SUCCESS_RATE | Self::DURATION)
     }
 
+    /// `minRequests`, 0 when absent.
+    #[must_use]
+    pub fn min_requests(&self) -> i64 {
+        self.min_requests.unwrap_or(0).max(0)
+    }
+
     /// `query`, `None` when absent or empty.
     #[must_use]
     pub fn inline_query(&self) -> Option<&str> {

@@ -180,6 +180,12 @@ impl Traffic {
         mirrored: false,
     };
 
+    /// Everything to the primary, and a copy of each request to the canary.
+    pub const MIRRORED: Self = Self {
+        mirrored: true,
+        ..Self::PRIMARY
+    };
+
     /// Everything to the canary.
     pub const CANARY: Self = Self {
         primary: 0,

@@ -36,11 +36,11 @@ pub use facts::{Facts, Primary, Routed};
 pub use plan::{Action, Effect, Event, EventType, Notice, Plan};
 pub use probe::{
     Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, WebhookAnswer, Workload,
-    metric_probes,
+    metric_probes, request_probes,
 };
 pub use reading::Reading;
 pub use schedule::{Milestone, schedule};
-pub use verdict::{Measurement, Verdict, judge};
+pub use verdict::{Measurement, Requests, Verdict, judge};
 pub use weights::{after_promotion_step, next_canary_weight};
 
 use jiff::Timestamp;

@@ -138,3 +138,13 @@ pub fn metric_probes(analysis: &Analysis) -> Vec<Probe> {
     });
     direct.chain(templates).collect()
 }
+
+/// The probes that count requests, for the metrics with `minRequests`.
+#[must_use]
+pub fn request_probes(analysis: &Analysis) -> Vec<Probe> {
+    let metrics = analysis.metrics().iter().enumerate();
+    metrics
+        .filter(|(_, metric)| metric.min_requests() > 0)
+        .map(|(index, _)| Probe::Requests { index })
+        .collect()
+}

@@ -34,20 +34,45 @@ pub struct Measurement {
     pub verdict: Verdict,
     /// The inclusive bounds.
     pub bounds: ThresholdRange,
+    /// Requests that were seen and that are needed, where they are counted.
+    pub requests: Option<Requests>,
     /// What [`Verdict::NoData`] counts as.
     pub on_no_data: OnNoData,
     /// Warnings of the provider.
     pub warnings: Vec<String>,
 }
 
+/// Requests in the window of a metric with `minRequests`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Requests {
+    /// How many there were.
+    pub seen: f64,
+    /// Fewer are no data.
+    pub needed: i64,
+}
+
 /// Judges a metric's answer (Flagger: `scheduler_metrics.go`). Bounds are
 /// inclusive. Unlike Flagger an infinite value is no data, several series are
 /// an error instead of the last one's value, and the bounds of
 /// `request-duration` are not cut to whole milliseconds.
+///
+/// A value that fewer than `minRequests` requests make is no data; `requests`
+/// is what counted them.
 #[must_use]
-pub fn judge(metric: &Metric, answer: &MetricAnswer) -> Measurement {
+pub fn judge(
+    metric: &Metric,
+    answer: &MetricAnswer,
+    requests: Option<&MetricAnswer>,
+) -> Measurement {
     let bounds = metric.bounds();
+    let requests = requests.map(|counted| Requests {
+        // Nobody counted any: there were none.
+        seen: counted.reading.value().unwrap_or(0.0),
+        needed: metric.min_requests(),
+    });
     let verdict = match &answer.reading {
+        Reading::Value(_) if requests.is_some_and(Requests::are_few) => Verdict::NoData,
         Reading::Value(value) => {
             let low = bounds.min.is_some_and(|min| *value < min);
             let high = bounds.max.is_some_and(|max| *value > max);
@@ -66,8 +91,16 @@ pub fn judge(metric: &Metric, answer: &MetricAnswer) -> Measurement {
         reading: answer.reading.clone(),
         verdict,
         bounds,
+        requests,
         on_no_data: metric.on_no_data,
         warnings: answer.warnings.clone(),
+    }
+}
+
+impl Requests {
+    #[expect(clippy::cast_precision_loss, reason = "a number people write")]
+    fn are_few(self) -> bool {
+        self.seen < self.needed as f64
     }
 }
 
@@ -92,9 +125,15 @@ impl Measurement {
     /// The reading in words: `99.97`, `no series`.
     #[must_use]
     pub fn shown(&self) -> String {
-        match self.reading.value() {
+        let shown = match self.reading.value() {
             Some(value) => short(value),
             None => self.reading.to_string(),
+        };
+        match self.requests.filter(|requests| requests.are_few()) {
+            Some(Requests { seen, needed }) => {
+                format!("{shown} from {} of at least {needed} requests", short(seen))
+            }
+            None => shown,
         }
     }
 
@@ -122,11 +161,12 @@ fn short(value: f64) -> String {
     }
 }
 
-/// `{"name", "interval", "query", "value", "reading", "verdict", "min", "max", "warnings"}`.
+/// `{"name", "interval", "query", "value", "reading", "verdict", "min", "max", "requests",
+/// "warnings"}`.
 impl Serialize for Measurement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut object = serializer.serialize_struct("Measurement", 9)?;
+        let mut object = serializer.serialize_struct("Measurement", 10)?;
         object.serialize_field("name", &self.name)?;
         object.serialize_field("interval", &self.interval)?;
         object.serialize_field("query", &self.query)?;
@@ -135,6 +175,7 @@ impl Serialize for Measurement {
         object.serialize_field("verdict", &self.verdict)?;
         object.serialize_field("min", &self.bounds.min)?;
         object.serialize_field("max", &self.bounds.max)?;
+        object.serialize_field("requests", &self.requests)?;
         object.serialize_field("warnings", &self.warnings)?;
         object.end()
     }
@@ -158,7 +199,7 @@ mod tests {
             reading,
             warnings: Vec::new(),
         };
-        judge(metric, &answer).verdict
+        judge(metric, &answer, None).verdict
     }
 
     #[test]
@@ -219,10 +260,37 @@ mod tests {
             reading: Reading::Empty,
             warnings: Vec::new(),
         };
-        assert!(judge(&lenient, &answer).fails());
+        assert!(judge(&lenient, &answer, None).fails());
         lenient.on_no_data = OnNoData::Hold;
-        assert!(!judge(&lenient, &answer).fails() && judge(&lenient, &answer).holds());
+        assert!(!judge(&lenient, &answer, None).fails() && judge(&lenient, &answer, None).holds());
         lenient.on_no_data = OnNoData::Pass;
-        assert!(!judge(&lenient, &answer).fails() && !judge(&lenient, &answer).holds());
+        assert!(!judge(&lenient, &answer, None).fails() && !judge(&lenient, &answer, None).holds());
+    }
+
+    #[test]
+    fn few_requests_are_no_data() {
+        let mut metric = metric(None, Some(1.0));
+        metric.min_requests = Some(100);
+        let reading = |reading| MetricAnswer {
+            query: String::new(),
+            reading,
+            warnings: Vec::new(),
+        };
+        let value = reading(Reading::Value(7.0));
+        for (counted, expected) in [
+            (Reading::Value(99.0), Verdict::NoData),
+            (Reading::Empty, Verdict::NoData),
+            (Reading::Nan, Verdict::NoData),
+            (Reading::Value(100.0), Verdict::Fail),
+        ] {
+            let counted = reading(counted);
+            let measured = judge(&metric, &value, Some(&counted));
+            assert_eq!(measured.verdict, expected, "{:?}", counted.reading);
+        }
+        let few = reading(Reading::Value(12.0));
+        insta::assert_snapshot!(
+            judge(&metric, &value, Some(&few)).summary(),
+            @"latency 7 from 12 of at least 100 requests (max 1)"
+        );
     }
 }

@@ -1,12 +1,14 @@
-//! The analysis: the checks, and the step when they pass.
+//! The analysis: what has to pass before the next step.
 
+use super::gates::said;
 use super::{Ask, Stage, Tick};
-use crate::api::{Phase, Strategy, Traffic};
+use crate::api::WebhookType;
 use crate::decide::{
-    Action, Answer, Effect, Measurement, Plan, Probe, judge, metric_probes, next_canary_weight,
+    Action, Answer, Measurement, MetricAnswer, Plan, Probe, judge, metric_probes, request_probes,
 };
 
-/// The outcome of an analysis.
+/// The outcome of the checks.
+#[derive(Default)]
 struct Checked {
     measurements: Vec<Measurement>,
     /// Sentences about what failed; empty when nothing did.
@@ -16,13 +18,22 @@ struct Checked {
 }
 
 impl Tick<'_> {
-    /// Stages 18 and 19: without traffic on the canary there is nothing to
-    /// measure yet and the first step is taken, else the checks decide.
+    /// Stages 17 to 19: too many failed checks roll back; without traffic on
+    /// the canary there is nothing to measure yet, and the pre-rollout webhooks
+    /// decide; else the checks do.
     pub(super) fn analyse(&self, drift: Option<Plan>) -> Stage {
+        let (failed, threshold) = (self.status.failed_checks, self.analysis.threshold());
+        if failed >= threshold {
+            let why = format!("{failed} failed checks reached the threshold of {threshold}");
+            return Ok(self.rollback(&why));
+        }
         let routed = self.facts.routed.traffic();
         let untouched = routed.canary == 0 && !routed.mirrored && self.status.iterations == 0;
         if untouched {
-            return Ok(drift.unwrap_or_else(|| self.step()));
+            return match drift {
+                Some(drift) => Ok(drift),
+                None => self.first_step(),
+            };
         }
         let checked = self.check()?;
         let mut plan = if !checked.failures.is_empty() {
@@ -35,33 +46,32 @@ impl Tick<'_> {
                 ..self.unchanged(Action::Held, String::new())
             }
         } else {
-            self.step()
+            self.step()?
         };
         plan.measurements = checked.measurements;
         Ok(plan)
     }
 
-    /// Asks for every metric at once; the first failure ends the check, but
-    /// all that were asked are reported.
-    fn check(&self) -> Stage<Checked> {
-        let probes = metric_probes(&self.analysis);
-        let missing: Vec<Probe> = probes
-            .iter()
-            .filter(|probe| !self.answers.contains_key(probe))
-            .cloned()
-            .collect();
-        if !missing.is_empty() {
-            return Err(Ask(missing));
+    fn first_step(&self) -> Stage {
+        match self.refusal(WebhookType::PreRollout)? {
+            Some(refused) => {
+                let why = format!("check failed: pre-rollout {}", said(refused));
+                Ok(self.halt(vec![why]))
+            }
+            None => self.step(),
         }
-        let measurements: Vec<Measurement> = probes
-            .iter()
-            .filter_map(|probe| match (probe, self.answers.get(probe)?) {
-                (Probe::Metric { index, .. }, Answer::Metric(answer)) => {
-                    Some(judge(self.analysis.metrics().get(*index)?, answer))
-                }
-                (_, _) => None,
-            })
-            .collect();
+    }
+
+    /// The rollout webhooks in order, then every metric at once. The first
+    /// failure ends the check, but all that were asked are reported.
+    fn check(&self) -> Stage<Checked> {
+        if let Some(refused) = self.refusal(WebhookType::Rollout)? {
+            return Ok(Checked {
+                failures: vec![format!("check failed: rollout {}", said(refused))],
+                ..Checked::default()
+            });
+        }
+        let measurements = self.measure()?;
         let sentences = |which: fn(&Measurement) -> bool, words: &str| {
             measurements
                 .iter()
@@ -76,6 +86,35 @@ impl Tick<'_> {
         })
     }
 
+    fn measure(&self) -> Stage<Vec<Measurement>> {
+        let probes = metric_probes(&self.analysis);
+        let missing: Vec<Probe> = probes
+            .iter()
+            .cloned()
+            .chain(request_probes(&self.analysis))
+            .filter(|probe| !self.answers.contains_key(probe))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Ask(missing));
+        }
+        let measured = |probe: &Probe| {
+            let Probe::Metric { index, .. } = probe else {
+                return None;
+            };
+            let metric = self.analysis.metrics().get(*index)?;
+            let requests = self.metric_answer(&Probe::Requests { index: *index });
+            Some(judge(metric, self.metric_answer(probe)?, requests))
+        };
+        Ok(probes.iter().filter_map(measured).collect())
+    }
+
+    fn metric_answer(&self, probe: &Probe) -> Option<&MetricAnswer> {
+        match self.answers.get(probe)? {
+            Answer::Metric(answer) => Some(answer),
+            Answer::Readiness(_) | Answer::Webhook(_) => None,
+        }
+    }
+
     fn halt(&self, mut failures: Vec<String>) -> Plan {
         let mut status = self.status.clone();
         status.failed_checks += 1;
@@ -85,86 +124,5 @@ impl Tick<'_> {
             self.analysis.threshold()
         ));
         self.plan(Action::Halted, status, Vec::new(), failures)
-    }
-
-    /// Stage 19.
-    fn step(&self) -> Plan {
-        match self.analysis.strategy() {
-            Strategy::Canary => self.step_weight(),
-            Strategy::AbTesting => self.step_ab_testing(),
-            Strategy::BlueGreen => self.step_blue_green(),
-        }
-    }
-
-    /// Flagger: `runCanary`.
-    fn step_weight(&self) -> Plan {
-        let current = self.facts.routed.traffic().percent();
-        if current >= self.analysis.max_weight() {
-            return self.promote();
-        }
-        let next = Traffic::canary(next_canary_weight(&self.analysis, current));
-        let mut status = self.status.clone();
-        let effects = self.traffic_to(next, &mut status);
-        status.canary_weight = next.canary;
-        let reason = format!("canary {current} → {} %", next.canary);
-        self.plan(Action::Advanced, status, effects, vec![reason])
-    }
-
-    /// Flagger: `runAB`. `iterations` lowered below the count ends the test
-    /// instead of hanging.
-    fn step_ab_testing(&self) -> Plan {
-        let total = self.analysis.iterations();
-        if self.status.iterations >= total {
-            return self.promote();
-        }
-        let mut status = self.status.clone();
-        let effects = self.traffic_to(Traffic::CANARY, &mut status);
-        status.iterations += 1;
-        let reason = format!("iteration {} of {total}", status.iterations);
-        self.plan(Action::Advanced, status, effects, vec![reason])
-    }
-
-    /// Flagger: `runBlueGreen`. Live traffic always goes to the canary before
-    /// the promotion, also when `iterations` was lowered below the count.
-    fn step_blue_green(&self) -> Plan {
-        let total = self.analysis.iterations();
-        let routed = self.facts.routed.traffic();
-        let mut status = self.status.clone();
-        if self.status.iterations < total {
-            let mut effects = Vec::new();
-            if self.analysis.mirrors() && !routed.mirrored {
-                let mirrored = Traffic {
-                    mirrored: true,
-                    ..Traffic::PRIMARY
-                };
-                effects = self.traffic_to(mirrored, &mut status);
-            }
-            status.iterations += 1;
-            let reason = format!("iteration {} of {total}", status.iterations);
-            return self.plan(Action::Advanced, status, effects, vec![reason]);
-        }
-        if routed.canary == 0 {
-            let effects = self.traffic_to(Traffic::CANARY, &mut status);
-            status.iterations = total + 1;
-            let reason = "all traffic to the canary".to_owned();
-            return self.plan(Action::Advanced, status, effects, vec![reason]);
-        }
-        self.promote()
-    }
-
-    fn promote(&self) -> Plan {
-        let mut status = self.status.clone();
-        self.enter(&mut status, Phase::Promoting);
-        let reason = format!(
-            "revision {} copied to {}",
-            status.last_applied_spec,
-            self.spec.primary_name()
-        );
-        self.plan(
-            Action::Promoting,
-            status,
-            vec![Effect::Promote],
-            vec![reason],
-        )
     }
 }

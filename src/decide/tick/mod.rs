@@ -1,8 +1,11 @@
 //! The state machine (Flagger: `scheduler.go`, `advanceCanary`).
 
 mod analysis;
+mod gates;
+mod news;
 mod parts;
 mod stages;
+mod strategies;
 
 use std::borrow::Cow;
 
@@ -26,6 +29,7 @@ pub(super) struct Tick<'a> {
     facts: &'a Facts,
     answers: &'a Answers,
     now: Timestamp,
+    namespace: Option<&'a str>,
     status: Status,
 }
 
@@ -44,6 +48,7 @@ impl<'a> Tick<'a> {
             analysis,
             gitops: canary.spec.gitops(),
             spec: &canary.spec,
+            namespace: canary.metadata.namespace.as_deref(),
             facts,
             answers,
             now,
@@ -51,10 +56,18 @@ impl<'a> Tick<'a> {
         }
     }
 
+    /// The stages, and what concerns all of them.
+    pub(super) fn run(&self) -> Stage {
+        let mut plan = self.stages()?;
+        self.update_route(&mut plan);
+        plan.events = self.events(&plan);
+        Ok(plan)
+    }
+
     /// The stages in Flagger's order. Two are Weirkeeper's own: a cancelled
     /// run ends before anything else is asked, and weights that somebody
     /// changed by hand hold everything except a rollback.
-    pub(super) fn run(&self) -> Stage {
+    fn stages(&self) -> Stage {
         if self.spec.is_suspended() {
             return Ok(self.unchanged(Action::Suspended, "suspended by spec.suspend".to_owned()));
         }
@@ -79,7 +92,10 @@ impl<'a> Tick<'a> {
         }
         let drift = self.drift();
         if !Self::is_running(phase) {
-            return Ok(drift.unwrap_or_else(|| self.start()));
+            return match drift {
+                Some(drift) => Ok(drift),
+                None => self.begin_rollout(phase),
+            };
         }
         // With weights set by hand the checks go on: they may still roll back.
         if Self::is_analysed(phase) && self.has_new_revision() && drift.is_none() {
@@ -91,18 +107,16 @@ impl<'a> Tick<'a> {
         if self.spec.skips_analysis() {
             return Ok(drift.unwrap_or_else(|| self.promote_at_once()));
         }
+        if Self::is_analysed(phase)
+            && let Some(plan) = self.asked_to_roll_back(phase)?
+        {
+            return Ok(plan);
+        }
         if phase == Phase::Promoting {
             return Ok(drift.unwrap_or_else(|| self.return_traffic()));
         }
         if phase == Phase::Finalising {
             return Ok(drift.unwrap_or_else(|| self.finish()));
-        }
-        if self.status.failed_checks >= self.analysis.threshold() {
-            return Ok(self.rollback(&format!(
-                "{} failed checks reached the threshold of {}",
-                self.status.failed_checks,
-                self.analysis.threshold()
-            )));
         }
         self.analyse(drift)
     }
@@ -152,10 +166,17 @@ impl<'a> Tick<'a> {
     /// Is the target back at the promoted revision while another one is under
     /// analysis? In Git, reverting the version bump is the abort button.
     fn is_cancelled(&self, phase: Phase) -> bool {
-        (Self::is_analysed(phase) || phase == Phase::Waiting)
-            && !self.status.last_promoted_spec.is_empty()
-            && self.facts.revision == self.status.last_promoted_spec
-            && self.status.last_applied_spec != self.status.last_promoted_spec
+        let status = &self.status;
+        let is_back = !status.last_promoted_spec.is_empty()
+            && self.facts.revision == status.last_promoted_spec;
+        is_back
+            && match phase {
+                Phase::Waiting => self.facts.configs == status.tracked_configs,
+                _ => {
+                    Self::is_analysed(phase)
+                        && status.last_applied_spec != status.last_promoted_spec
+                }
+            }
     }
 
     /// A plan that holds when the route does not carry what the state says.

@@ -1,7 +1,7 @@
 //! The stages around the analysis: bootstrap, start, restart, promotion, end.
 
 use super::{Stage, Tick};
-use crate::api::{Deferred, Phase, Traffic};
+use crate::api::{AlertSeverity, Deferred, Phase, Traffic};
 use crate::decide::{Action, Effect, Plan, Primary, Readiness, Workload, after_promotion_step};
 
 impl Tick<'_> {
@@ -60,19 +60,23 @@ impl Tick<'_> {
             "initialized, all traffic on {}",
             self.spec.primary_service()
         );
-        Ok(self.plan(Action::Initialized, status, effects, vec![reason]))
+        let plan = self.plan(Action::Initialized, status, effects, vec![reason]);
+        let message = format!("{} is initialized", self.target());
+        Ok(plan.alert_with_details(AlertSeverity::Info, message))
     }
 
     /// Nothing new; carries out what waited for an earlier commit.
     pub(super) fn idle(&self) -> Plan {
         let mut status = self.status.clone();
-        if !self.gitops.scales_down() {
+        // Flagger saves it in every tick while Failed: a revision that failed is
+        // new again once the target was back at the promoted one.
+        if status.phase == Some(Phase::Failed) {
+            status.last_applied_spec.clone_from(&self.facts.revision);
+        }
+        if !self.gitops.scales_down() || status.deferred.is_empty() {
             status.deferred.clear();
             let reason = self.nothing_new();
             return self.plan(Action::Idle, status, Vec::new(), vec![reason]);
-        }
-        if self.status.deferred.is_empty() {
-            return self.unchanged(Action::Idle, self.nothing_new());
         }
         if self.facts.exposed > 0 {
             let reason = format!(
@@ -110,15 +114,14 @@ impl Tick<'_> {
         status.tracked_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
         self.scale_down(&mut status, &mut effects);
-        self.plan(
-            Action::Succeeded,
-            status,
-            effects,
-            vec![format!(
-                "cancelled: {} is back at the promoted revision {}",
-                self.spec.target_ref.name, self.facts.revision
-            )],
-        )
+        let reason = format!(
+            "cancelled: {} is back at the promoted revision {}",
+            self.spec.target_ref.name, self.facts.revision
+        );
+        let message = format!("The rollout of {} is {reason}", self.target());
+        self.plan(Action::Succeeded, status, effects, vec![reason])
+            .alert(AlertSeverity::Warn, message)
+            .ends()
     }
 
     /// A Service that is gone takes its backend with it: it comes back before
@@ -168,23 +171,20 @@ impl Tick<'_> {
         })
     }
 
-    /// Stage 10.
+    /// Stage 10, once every gate is open.
     pub(super) fn start(&self) -> Plan {
         let mut status = self.status.clone();
         self.begin(&mut status);
         status.deferred.clear();
         let replicas = self.replicas_when_up();
         status.target_replicas = None;
-        let target = &self.spec.target_ref.name;
-        self.plan(
-            Action::Started,
-            status,
-            vec![Effect::EnsureServices, Effect::ScaleCanaryUp { replicas }],
-            vec![format!(
-                "new revision {} detected, scaling up {target}",
-                self.facts.revision
-            )],
-        )
+        let revision = &self.facts.revision;
+        let name = &self.spec.target_ref.name;
+        let reason = format!("new revision {revision} detected, scaling up {name}");
+        let message = format!("New revision {revision} of {}", self.target());
+        let effects = vec![Effect::EnsureServices, Effect::ScaleCanaryUp { replicas }];
+        self.plan(Action::Started, status, effects, vec![reason])
+            .alert_with_details(AlertSeverity::Info, message)
     }
 
     /// Stage 11.
@@ -211,7 +211,10 @@ impl Tick<'_> {
         effects.push(Effect::Promote);
         self.scale_down(&mut status, &mut effects);
         let reason = "promoted without analysis, as spec.skipAnalysis asks".to_owned();
+        let message = format!("{} is {reason}", self.target());
         self.plan(Action::Succeeded, status, effects, vec![reason])
+            .alert(AlertSeverity::Info, message)
+            .ends()
     }
 
     /// Stage 15 (Flagger: `runPromotionTrafficShift`).
@@ -237,11 +240,20 @@ impl Tick<'_> {
         let mut effects = Vec::new();
         self.scale_down(&mut status, &mut effects);
         let reason = format!("promotion of {} completed", status.last_promoted_spec);
+        let message = format!("{}: {reason}", self.target());
         self.plan(Action::Succeeded, status, effects, vec![reason])
+            .alert(AlertSeverity::Info, message)
+            .ends()
     }
 
-    /// Flagger: `rollback`.
+    /// Flagger: `rollback`. Every rollback alerts, also one that is due to the
+    /// progress deadline.
     pub(super) fn rollback(&self, why: &str) -> Plan {
+        let message = format!("{} is rolled back: {why}", self.target());
+        self.roll_back(why).alert(AlertSeverity::Error, message)
+    }
+
+    pub(super) fn roll_back(&self, why: &str) -> Plan {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Failed);
         status.failed_checks = 0;
@@ -251,6 +263,7 @@ impl Tick<'_> {
         self.scale_down(&mut status, &mut effects);
         let reason = format!("revision {} rolled back: {why}", self.facts.revision);
         self.plan(Action::RolledBack, status, effects, vec![reason])
+            .ends()
     }
 
     /// Flagger: `handleFailedPromotion`.
@@ -260,6 +273,9 @@ impl Tick<'_> {
         let effects = self.traffic_to(Traffic::CANARY, &mut status);
         status.canary_weight = Traffic::CANARY.canary;
         let reason = format!("promotion failed, all traffic goes to the canary: {why}");
+        let message = format!("{}: {reason}", self.target());
         self.plan(Action::RolledBack, status, effects, vec![reason])
+            .alert(AlertSeverity::Error, message)
+            .ends()
     }
 }

@@ -1,0 +1,106 @@
+//! What others are told of a tick: events and alerts.
+
+use super::Tick;
+use super::gates::said;
+use crate::api::{AlertSeverity, Phase, WebhookType};
+use crate::decide::{Action, Answer, Event, EventType, Notice, Plan, Probe};
+
+impl Plan {
+    /// Adds an alert.
+    pub(super) fn alert(mut self, severity: AlertSeverity, message: String) -> Self {
+        self.alerts.push(Notice {
+            severity,
+            message,
+            details: false,
+        });
+        self
+    }
+
+    /// Adds an alert that tells target, thresholds and steps, too.
+    pub(super) fn alert_with_details(self, severity: AlertSeverity, message: String) -> Self {
+        let mut plan = self.alert(severity, message);
+        if let Some(alert) = plan.alerts.last_mut() {
+            alert.details = true;
+        }
+        plan
+    }
+
+    /// The rollout is over, well or not.
+    pub(super) fn ends(mut self) -> Self {
+        self.post_rollout = true;
+        self
+    }
+}
+
+impl Tick<'_> {
+    /// The target as Flagger names it, `podinfo.test`.
+    pub(super) fn target(&self) -> String {
+        let name = &self.spec.target_ref.name;
+        match self.namespace {
+            Some(namespace) => format!("{name}.{namespace}"),
+            None => name.clone(),
+        }
+    }
+
+    /// What happened (Flagger: `events.go`): what the webhooks said, then what
+    /// became of the tick. A gate that is still closed is not told again.
+    pub(super) fn events(&self, plan: &Plan) -> Vec<Event> {
+        let quiet = match plan.action {
+            Action::NotDue => true,
+            Action::Idle => plan.is_empty(),
+            Action::Held => {
+                let waits = matches!(plan.phase, Some(Phase::Waiting | Phase::WaitingPromotion));
+                plan.is_empty() && waits
+            }
+            Action::Initialized
+            | Action::Started
+            | Action::Advanced
+            | Action::Halted
+            | Action::Promoting
+            | Action::Finalising
+            | Action::Succeeded
+            | Action::RolledBack
+            | Action::Restarted
+            | Action::Suspended
+            | Action::Failed => false,
+        };
+        if quiet {
+            return Vec::new();
+        }
+        let kind = match plan.action {
+            Action::Held | Action::Halted | Action::RolledBack | Action::Failed => {
+                EventType::Warning
+            }
+            Action::Initialized
+            | Action::Started
+            | Action::Advanced
+            | Action::Promoting
+            | Action::Finalising
+            | Action::Succeeded
+            | Action::Restarted
+            | Action::NotDue
+            | Action::Idle
+            | Action::Suspended => EventType::Normal,
+        };
+        let told = Event {
+            kind,
+            message: format!("{}: {}", self.target(), plan.reasons.join("; ")),
+        };
+        self.passed().chain([told]).collect()
+    }
+
+    /// The webhooks that let the rollout go on.
+    fn passed(&self) -> impl Iterator<Item = Event> {
+        self.answers.iter().filter_map(|(probe, answer)| {
+            let (Probe::Webhook { index, .. }, Answer::Webhook(answer)) = (probe, answer) else {
+                return None;
+            };
+            let webhook = self.analysis.webhooks().get(*index)?;
+            let goes_on = answer.passed != (webhook.kind == WebhookType::Rollback);
+            goes_on.then(|| Event {
+                kind: EventType::Normal,
+                message: format!("{}: {}", self.target(), said((webhook, answer))),
+            })
+        })
+    }
+}
