@@ -1,5 +1,9 @@
 //! The worked sequences of Flagger, and what differs from it on purpose.
 
+mod affinity;
+mod gates;
+mod others;
+
 use super::world::World;
 use super::{Action, Effect, MetricSource, Primary, Probe, Readiness, Reading, Routed, schedule};
 use crate::api::{Deferred, OnDrift, Phase, Traffic};

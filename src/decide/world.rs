@@ -1,13 +1,15 @@
 //! A world in memory that carries out what is decided, for tests.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::carry_out;
 use super::{
     Answer, Answers, Facts, MetricAnswer, Next, Plan, Primary, Probe, Readiness, Reading, Routed,
-    Workload, decide,
+    WebhookAnswer, Workload, decide,
 };
-use crate::api::{Canary, Phase, Traffic};
+use crate::api::{Analysis, Canary, Phase, Traffic, Webhook, WebhookType};
 
 /// One Canary, what the repository says about it, and how the world answers.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub(super) struct World {
     pub(super) primary: Readiness,
     pub(super) target: Readiness,
     pub(super) reading: Reading,
+    /// Webhooks that do not say what lets the rollout go on.
+    pub(super) against: BTreeSet<String>,
     /// Probes in the order in which they were asked.
     pub(super) asked: Vec<Probe>,
 }
@@ -47,6 +51,7 @@ impl World {
             primary: Readiness::Ready,
             target: Readiness::Ready,
             reading: Reading::Value(0.0),
+            against: BTreeSet::new(),
             asked: Vec::new(),
         };
         world.tick();
@@ -94,17 +99,41 @@ impl World {
                 Workload::Primary => self.primary.clone(),
                 Workload::Canary => self.target.clone(),
             }),
-            Probe::Webhook { .. } => Answer::Webhook(super::WebhookAnswer {
-                passed: true,
-                answer: "200 OK".to_owned(),
-                failure: None,
-            }),
+            Probe::Webhook { index, .. } => {
+                let webhook = &self.webhooks()[*index];
+                let against = self.against.contains(&webhook.name);
+                let passed = against == (webhook.kind == WebhookType::Rollback);
+                Answer::Webhook(WebhookAnswer {
+                    passed,
+                    answer: match passed {
+                        true => "200 OK".to_owned(),
+                        false => "403 Forbidden".to_owned(),
+                    },
+                    failure: None,
+                })
+            }
             Probe::Metric { .. } | Probe::Requests { .. } => Answer::Metric(MetricAnswer {
                 query: "up".to_owned(),
                 reading: self.reading.clone(),
                 warnings: Vec::new(),
             }),
         }
+    }
+
+    fn webhooks(&self) -> &[Webhook] {
+        let analysis = self.canary.spec.analysis.as_ref();
+        analysis.map(Analysis::webhooks).unwrap_or_default()
+    }
+
+    /// Names of the webhooks that were called since the last time this was asked.
+    pub(super) fn called(&mut self) -> Vec<String> {
+        let asked = std::mem::take(&mut self.asked);
+        let webhooks = self.webhooks();
+        let names = asked.iter().filter_map(|probe| match probe {
+            Probe::Webhook { index, .. } => Some(webhooks[*index].name.clone()),
+            _ => None,
+        });
+        names.collect()
     }
 
     /// A new revision of the target lands.
