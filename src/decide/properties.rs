@@ -14,6 +14,10 @@ struct Event {
     reading: Reading,
     release: Option<u8>,
     hand: Option<i64>,
+    /// Types of webhooks that hold the rollout back.
+    against: Vec<&'static str>,
+    /// Another number of iterations.
+    iterations: Option<i64>,
 }
 
 fn readiness() -> impl Strategy<Value = Readiness> {
@@ -37,6 +41,16 @@ fn reading() -> impl Strategy<Value = Reading> {
     ]
 }
 
+/// The webhooks that are asked before a decision.
+const GATES: [&str; 6] = [
+    "confirm-rollout",
+    "pre-rollout",
+    "rollout",
+    "confirm-traffic-increase",
+    "confirm-promotion",
+    "rollback",
+];
+
 fn event() -> impl Strategy<Value = Event> {
     (
         readiness(),
@@ -44,21 +58,29 @@ fn event() -> impl Strategy<Value = Event> {
         reading(),
         prop::option::weighted(0.1, 1u8..5),
         prop::option::weighted(0.05, 0i64..=100),
+        prop::sample::subsequence(GATES.to_vec(), 0..=2),
+        prop::option::weighted(0.05, 1i64..6),
     )
-        .prop_map(|(primary, target, reading, release, hand)| Event {
-            primary,
-            target,
-            reading,
-            release,
-            hand,
-        })
+        .prop_map(
+            |(primary, target, reading, release, hand, against, iterations)| Event {
+                primary,
+                target,
+                reading,
+                release,
+                hand,
+                against,
+                iterations,
+            },
+        )
 }
 
 /// An analysis as a user may write it, also with steps that validation refuses.
 fn analysis() -> impl Strategy<Value = String> {
     let steps = prop_oneof![
-        (-5i64..120, -5i64..150)
-            .prop_map(|(step, max)| format!("stepWeight: {step}, maxWeight: {max}")),
+        (-5i64..120, -5i64..150, any::<bool>()).prop_map(|(step, max, mirror)| format!(
+            "stepWeight: {step}, maxWeight: {max}, mirror: {mirror}, \
+             sessionAffinity: {{cookieName: c}}"
+        )),
         prop::collection::vec(-5i64..150, 1..6).prop_map(|rungs| format!("stepWeights: {rungs:?}")),
         (1i64..5, any::<bool>())
             .prop_map(|(iterations, mirror)| format!("iterations: {iterations}, mirror: {mirror}")),
@@ -67,7 +89,11 @@ fn analysis() -> impl Strategy<Value = String> {
         )),
     ];
     (steps, -1i64..4, 0i64..60).prop_map(|(steps, threshold, back)| {
-        format!("{steps}, threshold: {threshold}, stepWeightPromotion: {back}")
+        let gates = GATES.map(|gate| format!("{{name: {gate}, type: {gate}, url: 'http://gate'}}"));
+        format!(
+            "{steps}, threshold: {threshold}, stepWeightPromotion: {back}, webhooks: [{}]",
+            gates.join(", ")
+        )
     })
 }
 
@@ -80,6 +106,12 @@ fn play(world: &mut World, event: &Event) {
     }
     if let Some(weight) = event.hand {
         world.route(Traffic::canary(weight));
+    }
+    world.against = event.against.iter().map(|&name| name.to_owned()).collect();
+    if let Some(analysis) = &mut world.canary.spec.analysis
+        && let (Some(iterations), Some(_)) = (event.iterations, analysis.iterations)
+    {
+        analysis.iterations = Some(iterations);
     }
 }
 
@@ -127,21 +159,40 @@ proptest! {
                 prop_assert!(after.canary == 0 || by_hand, "traffic to a target without pods");
             }
             prop_assert!(plan.is_empty() || plan.status.is_some(), "effects without a record");
+            let ended = matches!(plan.action, super::Action::Succeeded | super::Action::RolledBack);
+            prop_assert_eq!(plan.post_rollout, ended, "hooks run when a rollout ends");
+            if plan.action == super::Action::RolledBack {
+                prop_assert!(!plan.alerts.is_empty(), "a rollback without an alert");
+            }
+            let sticky = status.session_affinity_cookie.is_some();
+            if world.canary.spec.analysis.as_ref().unwrap().session_affinity.is_some() {
+                let carries = status.routed.is_some_and(|routed| routed.canary > 0);
+                prop_assert_eq!(sticky, carries, "a cookie as long as there is traffic");
+            }
         }
     }
 
     #[test]
-    fn every_run_ends(analysis in analysis(), failures in 0usize..3) {
+    fn every_run_ends(analysis in analysis(), events in prop::collection::vec(event(), 1..20)) {
         let mut world = World::new(&analysis);
         world.release("v2");
-        world.tick();
-        for _ in 0..failures {
-            world.reading = Reading::Value(7.0);
+        for event in &events {
+            play(&mut world, event);
             world.tick();
         }
+        // From wherever this led, once the hand is taken back and nothing is
+        // in the way.
+        world.primary = Readiness::Ready;
+        world.target = Readiness::Ready;
         world.reading = Reading::Value(0.5);
-        let lines = world.run();
-        let last = lines.last().cloned().unwrap_or_default();
-        prop_assert!(last.starts_with("Succeeded 100/0") || last.starts_with("Failed 100/0"), "{}", last);
+        world.against.clear();
+        if let Some(routed) = world.canary.status.as_ref().and_then(|status| status.routed) {
+            world.route(routed);
+        }
+        world.run();
+        let ended = matches!(world.phase(), Some(Phase::Succeeded | Phase::Failed | Phase::Initialized));
+        prop_assert!(ended, "{}", world.line());
+        let failed_promotion = world.phase() == Some(Phase::Failed);
+        prop_assert!(world.traffic() == Traffic::PRIMARY || failed_promotion, "{}", world.line());
     }
 }
