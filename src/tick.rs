@@ -1,12 +1,14 @@
 //! One run: load → observe → decide → edit → commit, push → report.
 
+mod asking;
+
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::Timestamp;
 
-use crate::decide::{self, Answers, Facts, Next, Plan, Primary, Probe, Readiness, Workload};
+use crate::decide::Plan;
 use crate::error::{Error, Kind, Result};
-use crate::observe::{Observer, Subject};
+use crate::observe::Observer;
 use crate::render::{self, Changes};
 use crate::repo::Signature;
 use crate::repo::branch::Branch;
@@ -19,6 +21,9 @@ use crate::repo::push::Pushed;
 use crate::repo::retry;
 use crate::repo::rollout::{self, Rollout};
 use crate::report::{Outcome, Run, message};
+
+use asking::Asked;
+pub(crate) use asking::Asking;
 
 /// Everything a run works with.
 #[derive(Debug)]
@@ -50,11 +55,15 @@ pub struct World {
 /// the [`Run`].
 pub async fn tick(world: &World) -> Result<Run> {
     let mut pauses = retry::attempts();
+    let asking = match world.dry_run {
+        true => Asking::harmless(&world.observer),
+        false => Asking::all(&world.observer),
+    };
     loop {
         let base = world.load().await?;
         let inventory = Inventory::load(world.repository.files(base).await?)?;
         let now = world.author.time;
-        let mut decided = decide_all(&inventory, &world.observer, &world.only, now).await?;
+        let mut decided = decide_all(&inventory, &asking, &world.only, now).await?;
         let tip = match world.dry_run {
             true => base,
             false => commit_all(world, &inventory, base, &mut decided).await?,
@@ -183,9 +192,6 @@ fn nothing_found(files: &Files) -> Result<String> {
 /// Canaries that are observed at the same time.
 const CONCURRENT: usize = 16;
 
-/// Rounds of questions after which a decision counts as going in circles.
-const ROUNDS: usize = 16;
-
 /// One Canary after deciding, before anything is written.
 #[derive(Debug)]
 pub(crate) struct Decided {
@@ -202,13 +208,13 @@ pub(crate) struct Decided {
 /// [`Kind::Usage`] when `only` names a Canary that is not there.
 pub(crate) async fn decide_all(
     inventory: &Inventory,
-    observer: &Observer,
+    asking: &Asking<'_>,
     only: &[String],
     now: Timestamp,
 ) -> Result<Vec<Decided>> {
     let manifests = select(inventory, only)?;
     let mut decided: Vec<Decided> = stream::iter(manifests)
-        .map(|manifest| decide_one(inventory, observer, manifest, now))
+        .map(|manifest| decide_one(inventory, asking, manifest, now))
         .buffered(CONCURRENT)
         .collect()
         .await;
@@ -255,12 +261,12 @@ pub(crate) fn id(manifest: &Manifest) -> String {
 
 async fn decide_one(
     inventory: &Inventory,
-    observer: &Observer,
+    asking: &Asking<'_>,
     manifest: &Manifest,
     now: Timestamp,
 ) -> Decided {
     let mut decided = match rollout::resolve(inventory, manifest, now) {
-        Ok(rollout) => decide_rollout(observer, rollout, now).await,
+        Ok(rollout) => decide_rollout(asking, rollout, now).await,
         Err(error) => {
             let checked = rollout::check(manifest, now).ok();
             let status = checked.and_then(|checked| checked.canary.status);
@@ -274,21 +280,37 @@ async fn decide_one(
     decided
 }
 
-async fn decide_rollout(observer: &Observer, rollout: Rollout, now: Timestamp) -> Decided {
+async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -> Decided {
     let before = rollout.canary.status.clone();
     let id = rollout.canary.id();
     let warnings = rollout.warnings.clone();
     let decided = match render::facts(&rollout) {
-        Ok(facts) => ask_and_decide(observer, &rollout, &facts, now)
+        Ok(facts) => asking
+            .decide(&rollout, &facts, now)
             .await
-            .map(|plan| (facts, plan)),
+            .map(|asked| (facts, asked)),
         Err(error) => Err(error),
     };
     let mut decided = match decided {
-        Ok((facts, plan)) => Decided {
-            outcome: Outcome::decided(id, &facts.revision, before.as_ref(), &plan),
-            work: Some((rollout, plan)),
-        },
+        Ok((facts, asked)) => {
+            let Asked {
+                plan,
+                failures,
+                assumed,
+            } = asked;
+            let mut outcome = Outcome::decided(id, &facts.revision, before.as_ref(), &plan);
+            let not_called =
+                |name| format!("webhook {name} is not called, taken to let the rollout go on");
+            outcome.reasons.extend(assumed.into_iter().map(not_called));
+            let failures = failures.into_iter();
+            outcome.failures = failures
+                .map(|(index, why)| webhook_failure(&rollout, index, &why))
+                .collect();
+            Decided {
+                outcome,
+                work: Some((rollout, plan)),
+            }
+        }
         Err(error) => Decided {
             outcome: Outcome::failed(id, before.as_ref(), error),
             work: None,
@@ -298,52 +320,16 @@ async fn decide_rollout(observer: &Observer, rollout: Rollout, now: Timestamp) -
     decided
 }
 
-/// Asks what the decision asks for, until it is made.
-async fn ask_and_decide(
-    observer: &Observer,
-    rollout: &Rollout,
-    facts: &Facts,
-    now: Timestamp,
-) -> Result<Plan> {
-    let subject = Subject {
-        canary: &rollout.canary,
-        templates: &rollout.templates,
-    };
-    let mut answers = Answers::new();
-    for _ in 0..ROUNDS {
-        match decide::decide(&rollout.canary, facts, &answers, now) {
-            Next::Done(plan) => return Ok(*plan),
-            Next::Ask(mut probes) => {
-                answers.extend(known(&mut probes, rollout, facts));
-                answers.extend(observer.ask(&subject, &probes, now).await?);
-            }
-        }
-    }
-    Err(Error::internal("the decision asks again and again"))
-}
-
-/// What needs no asking: a workload that is not committed is not ready.
-fn known(probes: &mut Vec<Probe>, rollout: &Rollout, facts: &Facts) -> Answers {
-    let mut answers = Answers::new();
-    probes.retain(|probe| match probe {
-        Probe::Readiness {
-            workload: Workload::Primary,
-            ..
-        } if facts.primary == Primary::Missing => {
-            let why = format!(
-                "{} is not committed yet",
-                rollout.canary.spec.primary_name()
-            );
-            let answer = decide::Answer::Readiness(Readiness::NotReady(why));
-            answers.insert(probe.clone(), answer);
-            false
-        }
-        Probe::Readiness { .. }
-        | Probe::Metric { .. }
-        | Probe::Requests { .. }
-        | Probe::Webhook { .. } => true,
-    });
-    answers
+/// A webhook that gave no answer counts as one that refused, and is told.
+fn webhook_failure(rollout: &Rollout, index: usize, why: &str) -> Error {
+    let webhooks = rollout.canary.spec.analysis.as_ref();
+    let name = webhooks
+        .and_then(|analysis| analysis.webhooks().get(index))
+        .map_or("", |webhook| webhook.name.as_str());
+    let field = format!("spec.analysis.webhooks[{index}].url");
+    Error::remote(format!("webhook {name} gave no answer"))
+        .at([rollout.manifest.error_at(&field, why)])
+        .hint("it counts as a refusal; make it answer 2xx or an error status")
 }
 
 /// Two Canaries that release one target would undo each other's steps.

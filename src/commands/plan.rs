@@ -12,7 +12,7 @@ use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
 use crate::report::{Outcome, Run, text};
 use crate::settings::{MetricsSettings, Settings, duration};
-use crate::tick::decide_all;
+use crate::tick::{Asking, decide_all};
 
 /// The plan of one Canary.
 #[derive(Debug, Serialize)]
@@ -60,7 +60,7 @@ pub(super) async fn run(
         streams.error(error)?;
     }
     for planned in &plans.results {
-        if let Some(error) = &planned.outcome.error {
+        for error in planned.outcome.errors() {
             streams.error_of(&planned.outcome.canary, error)?;
         }
     }
@@ -74,7 +74,8 @@ async fn plans(
     settings: &Settings,
 ) -> Result<Plans> {
     let mut results = Vec::new();
-    for decided in decide_all(inventory, observer, only, settings.now).await? {
+    let asking = Asking::harmless(observer);
+    for decided in decide_all(inventory, &asking, only, settings.now).await? {
         let mut planned = Planned {
             outcome: decided.outcome,
             files: Vec::new(),
@@ -99,8 +100,8 @@ async fn plans(
 
 impl Plans {
     fn all_errors(&self) -> impl Iterator<Item = &Error> {
-        let of_results = self.results.iter();
-        let of_results = of_results.filter_map(|planned| planned.outcome.error.as_ref());
+        let results = self.results.iter();
+        let of_results = results.flat_map(|planned| planned.outcome.errors());
         self.errors.iter().chain(of_results)
     }
 }

@@ -87,7 +87,7 @@ fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) -> Result<(
         streams.error(error)?;
     }
     for result in &run.results {
-        if let Some(error) = &result.error {
+        for error in result.errors() {
             streams.error_of(&result.canary, error)?;
         }
     }

@@ -103,7 +103,9 @@ fn decide_hopefully(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<sup
     None
 }
 
-fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
+/// The answer that lets the rollout go on.
+#[must_use]
+pub fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
     match probe {
         Probe::Readiness { .. } => Answer::Readiness(Readiness::Ready),
         Probe::Requests { .. } => Answer::Metric(MetricAnswer {

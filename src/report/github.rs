@@ -18,9 +18,10 @@ pub fn annotations(run: &Run) -> String {
     let mut findings = Vec::new();
     for result in &run.results {
         findings.extend(result.warnings.iter().cloned());
-        if let Some(error) = &result.error {
+        for error in result.errors() {
             findings.extend(of_error(error, Some(&result.canary)));
-        } else if matches!(result.action, Action::RolledBack | Action::Halted) {
+        }
+        if matches!(result.action, Action::RolledBack | Action::Halted) {
             let reason = result.reasons.join("; ");
             findings.push(Diagnostic::warning(format!("{}: {reason}", result.canary)));
         }
@@ -138,7 +139,11 @@ fn mark(result: &Outcome) -> &'static str {
 
 fn details(text: &mut String, result: &Outcome) {
     let more = result.reasons.len() > 1;
-    if result.metrics.is_empty() && result.error.is_none() && result.commit.is_none() && !more {
+    if result.metrics.is_empty()
+        && result.errors().next().is_none()
+        && result.commit.is_none()
+        && !more
+    {
         return;
     }
     text.push_str(&format!("\n### {}\n\n", cell(&result.canary)));
@@ -148,7 +153,7 @@ fn details(text: &mut String, result: &Outcome) {
     if let Some(commit) = &result.commit {
         text.push_str(&format!("- commit {commit}\n"));
     }
-    if let Some(error) = &result.error {
+    for error in result.errors() {
         for finding in error.diagnostics() {
             let place = finding.location().unwrap_or_default();
             text.push_str(&format!(

@@ -64,6 +64,9 @@ pub struct Outcome {
     pub metrics: Vec<Measurement>,
     /// Why the tick could not be taken.
     pub error: Option<Error>,
+    /// What failed without keeping the tick from being taken: a gate that
+    /// nobody could reach.
+    pub failures: Vec<Error>,
     /// The status before the tick.
     #[serde(skip)]
     pub before: Option<Box<Status>>,
@@ -91,10 +94,7 @@ impl Run {
 
     /// Every error, those of the run first.
     pub fn all_errors(&self) -> impl Iterator<Item = &Error> {
-        let of_results = self
-            .results
-            .iter()
-            .filter_map(|result| result.error.as_ref());
+        let of_results = self.results.iter().flat_map(Outcome::errors);
         self.errors.iter().chain(of_results)
     }
 
@@ -174,6 +174,7 @@ impl Outcome {
             reasons: plan.reasons.clone(),
             metrics: plan.measurements.clone(),
             error: None,
+            failures: Vec::new(),
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
@@ -199,6 +200,7 @@ impl Outcome {
             reasons: vec![error.chain()],
             metrics: Vec::new(),
             error: Some(error),
+            failures: Vec::new(),
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
@@ -221,6 +223,11 @@ impl Outcome {
         if let Some(first) = self.reasons.first_mut() {
             *first = format!("not carried out: {first}");
         }
+    }
+
+    /// Why the tick could not be taken, or what failed beside it.
+    pub fn errors(&self) -> impl Iterator<Item = &Error> {
+        self.error.iter().chain(&self.failures)
     }
 
     /// Is its rollout under way?
