@@ -14,7 +14,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Identity, Method, Request};
+use reqwest::{Certificate, Identity, Method, Proxy, Request, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use url::Url;
@@ -64,6 +64,12 @@ pub struct Options {
     /// Use the proxies named by `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
     /// `NO_PROXY`. Defaults to true.
     pub environment_proxies: bool,
+    /// Send everything through this proxy instead of those of the environment.
+    pub proxy: Option<Url>,
+    /// Follow only redirects that repeat the request as it is, 307 and 308.
+    /// After any other a `POST` comes back as a `GET` without body. Defaults to
+    /// false.
+    pub keep_method: bool,
 }
 
 impl Default for Options {
@@ -77,6 +83,8 @@ impl Default for Options {
             identity: None,
             insecure_skip_verify: false,
             environment_proxies: true,
+            proxy: None,
+            keep_method: false,
         }
     }
 }
@@ -136,6 +144,20 @@ impl Client {
     /// When there is no complete answer. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer, Failure> {
         self.attempt(request, self.timeout).await
+    }
+
+    /// Sends `request` once, with a limit of its own instead of
+    /// [`Options::timeout`].
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_within(&self, request: Request, limit: Duration) -> Result<Answer, Failure> {
+        self.attempt(request, limit).await
+    }
+
+    /// Waits as between two attempts, see [`Client::with_pause`].
+    pub async fn wait(&self, duration: Duration) {
+        self.pause.wait(duration).await;
     }
 
     /// Sends `request` and repeats it when that is safe: the method is
@@ -236,9 +258,15 @@ fn reqwest_client(options: &Options) -> Result<reqwest::Client> {
         .connect_timeout(options.connect_timeout)
         .timeout(options.timeout)
         .referer(false)
-        .redirect(Policy::custom(same_origin));
+        .redirect(redirects(options.keep_method));
     if !options.environment_proxies {
         builder = builder.no_proxy();
+    }
+    if let Some(proxy) = &options.proxy {
+        // The cause is left out: it could quote the password.
+        let proxy = Proxy::all(proxy.clone())
+            .map_err(|_quotes_the_address| Error::usage("the proxy cannot be used"))?;
+        builder = builder.proxy(proxy);
     }
     if options.insecure_skip_verify {
         builder = builder.tls_danger_accept_invalid_certs(true);
@@ -269,7 +297,21 @@ fn bad_pem(what: &str) -> Error {
         .hint("it begins with a line `-----BEGIN …-----`; certificate and key are both needed for a client certificate")
 }
 
-/// Follows a redirect within the origin; any other is returned as it is.
+/// Follows redirects within the origin, with `keep_method` only those that
+/// repeat the request; any other is returned as it is.
+fn redirects(keep_method: bool) -> Policy {
+    Policy::custom(move |attempt| {
+        let repeats = [
+            StatusCode::TEMPORARY_REDIRECT,
+            StatusCode::PERMANENT_REDIRECT,
+        ];
+        match keep_method && !repeats.contains(&attempt.status()) {
+            true => attempt.stop(),
+            false => same_origin(attempt),
+        }
+    })
+}
+
 fn same_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let within = attempt
         .previous()

@@ -12,11 +12,12 @@
 //! | [`yaml`] | documents with byte spans, and edits that prove themselves |
 //! | [`repo`] | the repository: index of objects, commits, fetch and push |
 //! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
-//! | [`observe`] | asks Prometheus what the decision wants to know |
+//! | [`observe`] | asks Prometheus and the gates what the decision wants to know |
 //! | [`render`] | from a plan to edits of manifests |
 //! | [`report`] | the outcome as text, JSON, annotations and summary |
 //! | [`commands`] | one file per command |
 //!
+//! [`webhook`] is how gates and hooks are called, [`http`] the one client below it.
 //! [`cli`] is what can be typed, [`settings`] what it means, [`error`] what can
 //! go wrong. Only `main.rs` reads the clock and the environment.
 
@@ -34,6 +35,7 @@ pub mod report;
 pub mod settings;
 pub mod template;
 mod tick;
+pub mod webhook;
 pub mod yaml;
 
 pub use tick::{World, select, tick};

@@ -246,6 +246,14 @@ impl Metric {
         self.query.as_deref().filter(|query| !query.is_empty())
     }
 
+    /// `requestsQuery`, `None` when absent or empty.
+    #[must_use]
+    pub fn requests_query(&self) -> Option<&str> {
+        self.requests_query
+            .as_deref()
+            .filter(|query| !query.is_empty())
+    }
+
     /// The bounds a value must keep, both inclusive
     /// (Flagger: `scheduler_metrics.go`). Without `thresholdRange` the
     /// deprecated `threshold` counts, 0 when it is absent, too.
@@ -308,6 +316,74 @@ pub struct Webhook {
     pub disable_tls: Option<bool>,
     /// Part of the payload.
     pub metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Webhook {
+    /// Default of `timeout`.
+    pub const TIMEOUT: SignedDuration = SignedDuration::from_secs(10);
+
+    /// Extra attempts at most, whatever `retries` says: their waits alone take
+    /// more than three minutes.
+    pub const MAX_RETRIES: u32 = 10;
+
+    /// Limit of one attempt (Flagger: `webhook.go`, `callWebhook`). Text
+    /// shorter than two characters counts as none.
+    ///
+    /// ```
+    /// use weirkeeper::api::Webhook;
+    ///
+    /// let mut webhook = Webhook { timeout: Some("1m30s".into()), ..Webhook::default() };
+    /// assert_eq!(webhook.timeout().as_secs(), 90);
+    /// webhook.timeout = Some("5".into());
+    /// assert_eq!(webhook.timeout().as_secs(), 10);
+    /// ```
+    #[must_use]
+    pub fn timeout(&self) -> SignedDuration {
+        self.timeout
+            .as_deref()
+            .filter(|text| text.len() >= 2)
+            .and_then(|text| parse_duration(text).ok())
+            .filter(|timeout| timeout.is_positive())
+            .unwrap_or(Self::TIMEOUT)
+    }
+
+    /// Extra attempts, 0 to [`Webhook::MAX_RETRIES`].
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        let retries = self.retries.unwrap_or(0).max(0);
+        u32::try_from(retries).map_or(Self::MAX_RETRIES, |retries| retries.min(Self::MAX_RETRIES))
+    }
+
+    /// Is no alert sent while this gate is closed?
+    #[must_use]
+    pub fn mutes_alert(&self) -> bool {
+        self.mute_alert.unwrap_or(false)
+    }
+
+    /// Is the certificate taken as it is?
+    #[must_use]
+    pub fn skips_verify(&self) -> bool {
+        self.disable_tls.unwrap_or(false)
+    }
+
+    /// `metadata`, empty when absent.
+    #[must_use]
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        self.metadata.clone().unwrap_or_default()
+    }
+}
+
+impl WebhookType {
+    /// Does a refusal wait? Only such a gate has an alert that can be muted.
+    #[must_use]
+    pub fn confirms(self) -> bool {
+        match self {
+            Self::ConfirmRollout | Self::ConfirmTrafficIncrease | Self::ConfirmPromotion => true,
+            Self::Rollout | Self::PreRollout | Self::PostRollout | Self::Rollback | Self::Event => {
+                false
+            }
+        }
+    }
 }
 
 /// When a webhook is called and what its refusal means.

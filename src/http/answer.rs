@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
 use url::Url;
 
-use super::masked;
+use super::{masked, retry};
 use crate::error::{Error, Result};
 
 /// Characters of a body that are shown at most.
@@ -72,6 +73,26 @@ impl Answer {
             [b'<', ..] => true,
             _text => declared,
         }
+    }
+
+    /// Is the body a whole web page? Plain text is none, whatever its type says.
+    #[must_use]
+    pub fn is_web_page(&self) -> bool {
+        const HEAD: usize = 1024;
+        let body = self
+            .body
+            .strip_prefix(b"\xef\xbb\xbf")
+            .unwrap_or(&self.body);
+        let body = body.trim_ascii_start();
+        let head = String::from_utf8_lossy(&body[..body.len().min(HEAD)]).to_ascii_lowercase();
+        head.starts_with('<') && (head.contains("<!doctype html") || head.contains("<html"))
+    }
+
+    /// The wait that `Retry-After` asks for: seconds, or a date counted from
+    /// the answer's own `Date`.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry::retry_after(self)
     }
 
     /// Where a redirect that was not followed points to, as it may be shown.

@@ -115,7 +115,7 @@ fn is_transient(status: StatusCode) -> bool {
 
 /// The wait the server asks for: seconds, or a date counted from the answer's
 /// own `Date`, so that no clock of ours is needed.
-fn retry_after(answer: &Answer) -> Option<Duration> {
+pub(super) fn retry_after(answer: &Answer) -> Option<Duration> {
     let header = |name: HeaderName| answer.headers.get(name)?.to_str().ok().map(str::trim);
     let wanted = header(RETRY_AFTER)?;
     if let Ok(seconds) = wanted.parse() {

@@ -6,3 +6,6 @@ mod readiness;
 
 pub use observer::{Observer, Subject};
 pub use readiness::{Measured, readiness};
+
+#[cfg(test)]
+mod tests;

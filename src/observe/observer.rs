@@ -8,15 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::metrics::prometheus::Credentials;
-use super::metrics::{Prometheus, PrometheusConfig, http_query};
+use super::metrics::{Prometheus, PrometheusConfig, http_query, http_requests};
 use super::readiness::{Measured, readiness};
-use crate::api::{Canary, Metric, MetricProvider, MetricTemplate, ReadinessFrom};
+use crate::api::{Canary, Metric, MetricProvider, MetricTemplate, Phase, ReadinessFrom};
 use crate::cli::environment;
-use crate::decide::{Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, Workload};
+use crate::decide::{
+    Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, WebhookAnswer, Workload,
+};
 use crate::error::{Error, Result};
 use crate::http::masked;
 use crate::settings::{MetricsSettings, address};
 use crate::template::{QueryVars, render_query};
+use crate::webhook::{Payload, Webhooks};
 
 /// What the questions are about.
 #[derive(Debug, Clone, Copy)]
@@ -27,10 +30,12 @@ pub struct Subject<'a> {
     pub templates: &'a BTreeMap<usize, MetricTemplate>,
 }
 
-/// Asks Prometheus. Clients are kept, so that each server is connected to once.
+/// Asks Prometheus and the gates. Clients are kept, so that each server is
+/// connected to once.
 #[derive(Debug)]
 pub struct Observer {
     settings: MetricsSettings,
+    webhooks: Webhooks,
     clients: Mutex<BTreeMap<String, Arc<Prometheus>>>,
 }
 
@@ -40,16 +45,27 @@ impl Observer {
     pub fn new(settings: MetricsSettings) -> Self {
         Self {
             settings,
+            webhooks: Webhooks::default(),
             clients: Mutex::default(),
         }
     }
 
+    /// Calls webhooks by `webhooks`.
+    #[must_use]
+    pub fn with_webhooks(mut self, webhooks: Webhooks) -> Self {
+        self.webhooks = webhooks;
+        self
+    }
+
     /// Answers every probe, all at the same time, as of `now`.
     ///
+    /// A webhook that cannot be reached is answered, see
+    /// [`WebhookAnswer::failure`].
+    ///
     /// # Errors
-    /// When one of them cannot be answered: nobody to ask, no answer, a query
-    /// that cannot be rendered or is refused. That says nothing about the
-    /// release, so there is no tick.
+    /// When one of them cannot be answered: nobody to ask, no answer of
+    /// Prometheus, a query that cannot be rendered or is refused. That says
+    /// nothing about the release, so there is no tick.
     pub async fn ask(
         &self,
         subject: &Subject<'_>,
@@ -69,8 +85,11 @@ impl Observer {
                 Probe::Metric { index, source } => {
                     Answer::Metric(self.metric(subject, *index, *source, now).await?)
                 }
-                Probe::Requests { .. } | Probe::Webhook { .. } => {
-                    return Err(Error::internal("nobody answers this yet"));
+                Probe::Requests { index } => {
+                    Answer::Metric(self.requests(subject, *index, now).await?)
+                }
+                Probe::Webhook { index, phase } => {
+                    Answer::Webhook(self.webhook(subject, *index, *phase).await?)
                 }
             };
             Ok::<_, Error>((probe.clone(), answer))
@@ -139,29 +158,55 @@ impl Observer {
         source: MetricSource,
         now: Timestamp,
     ) -> Result<MetricAnswer> {
-        let metrics = subject.canary.spec.analysis.as_ref();
-        let metric = metrics
-            .and_then(|analysis| analysis.metrics().get(index))
-            .ok_or_else(|| Error::internal(format!("there is no metric {index}")))?;
+        let metric = metric_of(subject, index)?;
         let about = |error: Error| error.while_doing(format!("cannot measure {}", metric.name));
         let vars = QueryVars::new(subject.canary, metric);
         let query = query(subject, index, source, metric, &vars).map_err(about)?;
         let client = match source {
-            MetricSource::Builtin | MetricSource::Inline => self.default_client(subject)?,
-            MetricSource::Template => self.template_client(subject, index)?,
+            MetricSource::Builtin | MetricSource::Inline => self.default_client(subject),
+            MetricSource::Template => self.template_client(subject, index),
         };
-        let client = client.ok_or_else(|| {
-            about(
-                Error::usage("no Prometheus is named")
-                    .hint("give --prometheus, or set spec.metricsServer"),
-            )
-        })?;
-        let answered = client.instant(&query, now).await.map_err(about)?;
-        Ok(MetricAnswer {
-            query,
-            reading: answered.reading,
-            warnings: answered.warnings,
-        })
+        measure(client, query, now).await.map_err(about)
+    }
+
+    /// Counts the requests of a metric's window: at the server of its template,
+    /// else at the default one.
+    async fn requests(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        now: Timestamp,
+    ) -> Result<MetricAnswer> {
+        let metric = metric_of(subject, index)?;
+        let about = |error: Error| {
+            error.while_doing(format!("cannot count the requests of {}", metric.name))
+        };
+        let vars = QueryVars::new(subject.canary, metric);
+        let query = match metric.requests_query() {
+            Some(text) => render_query(text, &vars).map(|query| query.trim().to_owned()),
+            None => http_requests(&vars),
+        };
+        let query = query.map_err(|error| about(error.into()))?;
+        let client = match metric.template_ref {
+            Some(_) => self.template_client(subject, index),
+            None => self.default_client(subject),
+        };
+        measure(client, query, now).await.map_err(about)
+    }
+
+    async fn webhook(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        phase: Phase,
+    ) -> Result<WebhookAnswer> {
+        let canary = subject.canary;
+        let analysis = canary.spec.analysis.as_ref();
+        let webhook = analysis
+            .and_then(|analysis| analysis.webhooks().get(index))
+            .ok_or_else(|| Error::internal(format!("there is no webhook {index}")))?;
+        let payload = Payload::new(canary, canary.status.as_ref(), Some(phase), webhook);
+        self.webhooks.call(webhook, &payload).await
     }
 
     /// The Prometheus for what names none itself: `spec.metricsServer`, else
@@ -312,6 +357,29 @@ impl Observer {
         clients.insert(key, Arc::clone(&client));
         Ok(client)
     }
+}
+
+fn metric_of<'a>(subject: &Subject<'a>, index: usize) -> Result<&'a Metric> {
+    let analysis = subject.canary.spec.analysis.as_ref();
+    analysis
+        .and_then(|analysis| analysis.metrics().get(index))
+        .ok_or_else(|| Error::internal(format!("there is no metric {index}")))
+}
+
+async fn measure(
+    client: Result<Option<Arc<Prometheus>>>,
+    query: String,
+    now: Timestamp,
+) -> Result<MetricAnswer> {
+    let client = client?.ok_or_else(|| {
+        Error::usage("no Prometheus is named").hint("give --prometheus, or set spec.metricsServer")
+    })?;
+    let answered = client.instant(&query, now).await?;
+    Ok(MetricAnswer {
+        query,
+        reading: answered.reading,
+        warnings: answered.warnings,
+    })
 }
 
 /// The query of a metric, rendered.

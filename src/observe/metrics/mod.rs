@@ -14,6 +14,9 @@ const HTTP_SUCCESS_RATE: &str =
 /// 99th percentile of the duration in milliseconds, by the application's own metrics.
 const HTTP_DURATION: &str = include_str!("../../../templates/queries/http/request-duration.promql");
 
+/// Requests of the window, by the application's own metrics.
+const HTTP_REQUESTS: &str = include_str!("../../../templates/queries/http/requests.promql");
+
 /// The query template of a built-in check over metrics of the application
 /// itself: `http_request_duration_seconds` with labels `kubernetes_namespace`,
 /// `kubernetes_pod_name` and `status` (Flagger: `observers/http.go`, chosen for
@@ -40,6 +43,15 @@ pub fn http_query(name: &str, vars: &QueryVars) -> Option<Result<String, Templat
     Some(render_query(template, &vars.promql_escaped()))
 }
 
+/// Counts the requests to the target in the window, of the same series as the
+/// built-in checks, see [`http_template`].
+///
+/// # Errors
+/// As [`http_query`].
+pub fn http_requests(vars: &QueryVars) -> Result<String, TemplateError> {
+    render_query(HTTP_REQUESTS, &vars.promql_escaped())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +70,11 @@ mod tests {
             assert!(query.contains(r#"=~"podinfo-[0-9a-zA-Z]+(-"#), "{query}");
             assert!(query.contains("[1m]"), "{query}");
         }
+        let count = http_requests(&vars).unwrap();
+        assert!(
+            count.starts_with("sum(") && count.contains("[1m]"),
+            "{count}"
+        );
         assert!(http_template("latency").is_none());
     }
 }

@@ -1,0 +1,125 @@
+//! The observer against a server that notes every request.
+
+use std::collections::BTreeMap;
+
+use clap::Parser as _;
+use jiff::Timestamp;
+use serde_json::json;
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+use crate::api::{Canary, MetricTemplate, Phase};
+use crate::decide::{Answer, Probe, Reading};
+use crate::error::Result;
+use crate::settings::{Environment, MetricsSettings};
+use crate::webhook::Webhooks;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn canary(analysis: &str) -> Canary {
+    let text = format!(
+        "{{metadata: {{name: podinfo, namespace: test}}, status: {{lastAppliedSpec: abc}},
+          spec: {{targetRef: {{name: podinfo}}, analysis: {analysis}}}}}"
+    );
+    serde_yaml::from_str(&text).unwrap()
+}
+
+#[derive(clap::Parser)]
+struct Options {
+    #[command(flatten)]
+    metrics: crate::cli::Metrics,
+}
+
+/// A server that answers 7 to every query and whatever else to gates.
+async fn server() -> MockServer {
+    let server = MockServer::start().await;
+    let data = json!({"resultType": "vector", "result": [{"metric": {}, "value": [0, "7"]}]});
+    let seven =
+        ResponseTemplate::new(200).set_body_json(json!({"status": "success", "data": data}));
+    for at in ["/api/v1/query", "/other/api/v1/query"] {
+        Mock::given(path(at))
+            .respond_with(seven.clone())
+            .mount(&server)
+            .await;
+    }
+    let closed = ResponseTemplate::new(403).set_body_string("closed");
+    Mock::given(path("/closed"))
+        .respond_with(closed)
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn ask(
+    server: &MockServer,
+    canary: &Canary,
+    templates: &BTreeMap<usize, MetricTemplate>,
+    probe: Probe,
+) -> Result<Answer> {
+    let options = Options::parse_from(["test", "--prometheus", &server.uri()]);
+    let settings = MetricsSettings::new(&options.metrics, &Environment::default()).unwrap();
+    let webhooks = Webhooks::new(crate::http::Options {
+        environment_proxies: false,
+        ..crate::http::Options::default()
+    });
+    let subject = Subject { canary, templates };
+    let observer = Observer::new(settings).with_webhooks(webhooks);
+    let mut answers = observer
+        .ask(&subject, std::slice::from_ref(&probe), NOW)
+        .await?;
+    Ok(answers.remove(&probe).unwrap())
+}
+
+#[tokio::test]
+async fn requests_are_counted_where_the_metric_is_measured() {
+    let server = server().await;
+    let canary = canary(
+        "{metrics: [{name: request-duration, interval: 2m, minRequests: 9},
+                    {name: a, minRequests: 9, templateRef: {name: a}, requestsQuery: ' hits{x=\"{{ target }}\"}'}]}",
+    );
+    let address = format!("{}/other", server.uri());
+    let template = format!("{{spec: {{provider: {{type: prometheus, address: '{address}'}}}}}}");
+    let templates = [(1, serde_yaml::from_str(&template).unwrap())].into();
+    for (index, query, at) in [
+        (0, "sum(\n  increase(\n    http_request", "/api/v1/query"),
+        (1, "hits{x=\"podinfo\"}", "/other/api/v1/query"),
+    ] {
+        let probe = Probe::Requests { index };
+        let Answer::Metric(answer) = ask(&server, &canary, &templates, probe).await.unwrap() else {
+            panic!("another answer");
+        };
+        assert_eq!(answer.reading, Reading::Value(7.0));
+        assert!(answer.query.starts_with(query), "{}", answer.query);
+        let requests = server.received_requests().await.unwrap();
+        assert_eq!(requests.last().unwrap().url.path(), at);
+    }
+}
+
+#[tokio::test]
+async fn a_gate_is_asked_with_the_phase_of_the_probe() {
+    let server = server().await;
+    let canary = canary(&format!(
+        "{{webhooks: [{{name: a, url: '{}/closed'}}]}}",
+        server.uri()
+    ));
+    let phase = Phase::WaitingPromotion;
+    let probe = Probe::Webhook { index: 0, phase };
+    let Answer::Webhook(answer) = ask(&server, &canary, &BTreeMap::new(), probe)
+        .await
+        .unwrap()
+    else {
+        panic!("another answer");
+    };
+    assert_eq!(
+        (answer.passed, answer.answer.as_str(), answer.failure),
+        (false, "403 Forbidden: closed", None)
+    );
+    let requests = server.received_requests().await.unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&requests[0].body).unwrap();
+    assert_eq!(body["phase"], "WaitingPromotion");
+    assert_eq!(
+        body["checksum"],
+        crate::webhook::checksum(canary.status.as_ref())
+    );
+}
