@@ -40,12 +40,40 @@ pub struct AlertProviderSpec {
 }
 
 impl AlertProviderSpec {
-    /// The receiver types of Flagger's schema.
-    pub const TYPES: [&str; 5] = ["slack", "msteams", "discord", "rocket", "gchat"];
+    /// The receiver types of Flagger's schema, and [`AlertProviderSpec::WEBHOOK`].
+    pub const TYPES: [&str; 6] = [
+        "slack",
+        "msteams",
+        "discord",
+        "rocket",
+        "gchat",
+        Self::WEBHOOK,
+    ];
+
+    /// The type that gets plain JSON; Flagger has none.
+    pub const WEBHOOK: &str = "webhook";
 
     /// Default of `channel`.
     pub const CHANNEL: &str = "general";
 
     /// Default of `username`. Flagger's is its own name.
     pub const USERNAME: &str = "weirkeeper";
+
+    /// `channel`, with its default.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        let channel = self.channel.as_deref();
+        channel
+            .filter(|name| !name.is_empty())
+            .unwrap_or(Self::CHANNEL)
+    }
+
+    /// `username`, with its default.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        let username = self.username.as_deref();
+        username
+            .filter(|name| !name.is_empty())
+            .unwrap_or(Self::USERNAME)
+    }
 }

@@ -9,8 +9,8 @@ use super::inventory::{Inventory, Wanted, is_below};
 use super::kustomize;
 use super::manifest::Manifest;
 use crate::api::{
-    Canary, FieldPath, MetricProvider, MetricTemplate, Problem, RouteRef, read, unsupported,
-    unsupported_in_generated_route, validate_status,
+    AlertProvider, Canary, Document, FieldPath, MetricProvider, MetricTemplate, NamespacedRef,
+    Problem, RouteRef, read, unsupported, unsupported_in_generated_route, validate_status,
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind, Result};
@@ -39,6 +39,9 @@ pub struct Rollout {
     pub kustomization: Option<Manifest>,
     /// The MetricTemplate of each metric that has one, by position.
     pub templates: BTreeMap<usize, MetricTemplate>,
+    /// The AlertProvider of each alert whose provider is there and valid, by
+    /// position.
+    pub alert_providers: BTreeMap<usize, AlertProvider>,
     /// What does not stop the rollout.
     pub warnings: Vec<Diagnostic>,
 }
@@ -119,6 +122,8 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     let (template_errors, template_warnings) = split(manifest, problems);
     errors.extend(template_errors);
     warnings.extend(template_warnings);
+    let (alert_providers, problems) = search.alert_providers();
+    warnings.extend(split(manifest, problems).1);
     let (query_errors, _) = split(manifest, queries(&canary, &templates));
     errors.extend(query_errors);
     if route.is_none() {
@@ -163,6 +168,7 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
             route,
             kustomization,
             templates,
+            alert_providers,
             warnings,
         }),
         _ => Err(invalid(manifest, errors, warnings)),
@@ -300,12 +306,9 @@ impl<'a> Search<'a> {
                 .key("metrics")
                 .index(index)
                 .key("templateRef");
-            let namespace = reference.namespace.as_deref().or(self
-                .canary
-                .metadata
-                .namespace
-                .as_deref());
-            match self.template(&reference.name, namespace) {
+            let found =
+                self.shared::<MetricTemplate>(self.inventory.templates(), reference, "templateRef");
+            match found.and_then(|(template, shown)| supported(template, &shown)) {
                 Ok(template) => {
                     templates.insert(index, template);
                 }
@@ -320,7 +323,51 @@ impl<'a> Search<'a> {
         Ok((templates, problems))
     }
 
-    fn template(&self, name: &str, namespace: Option<&str>) -> Result<MetricTemplate> {
+    /// The AlertProvider of each alert, and a warning for each that is not
+    /// there: nobody being told stops no release.
+    fn alert_providers(&self) -> (BTreeMap<usize, AlertProvider>, Vec<Problem>) {
+        let mut providers = BTreeMap::new();
+        let mut problems = Vec::new();
+        let analysis = self.canary.spec.analysis.as_ref();
+        let alerts = analysis.map(crate::api::Analysis::alerts);
+        let path = FieldPath::root().key("spec").key("analysis").key("alerts");
+        for (index, alert) in alerts.unwrap_or_default().iter().enumerate() {
+            let found = self.shared::<AlertProvider>(
+                self.inventory.alert_providers(),
+                &alert.provider_ref,
+                "providerRef",
+            );
+            match found {
+                Ok((provider, _)) => {
+                    providers.insert(index, provider);
+                }
+                Err(error) => {
+                    let path = path.index(index).key("providerRef").key("name");
+                    let message = format!("{}: nobody is told", error.chain());
+                    let mut problem = Problem::warning(path, message);
+                    problem.hint = error.hints().first().cloned();
+                    problems.push(problem);
+                }
+            }
+        }
+        (providers, problems)
+    }
+
+    /// The document that `reference` names, the nearest one, and how it is
+    /// shown. `field` is the name of the reference.
+    fn shared<T: Document>(
+        &self,
+        all: &[Manifest],
+        reference: &NamespacedRef,
+        field: &str,
+    ) -> Result<(T, String)> {
+        let name = reference.name.as_str();
+        let named = reference.namespace.as_deref();
+        let namespace = named.filter(|namespace| !namespace.is_empty()).or(self
+            .canary
+            .metadata
+            .namespace
+            .as_deref());
         let fits = |manifest: &&Manifest| {
             let same = match (namespace, manifest.namespace.as_deref()) {
                 (Some(wanted), Some(found)) => wanted == found,
@@ -328,7 +375,7 @@ impl<'a> Search<'a> {
             };
             same && manifest.name == name
         };
-        let all: Vec<&Manifest> = self.inventory.templates().iter().filter(fits).collect();
+        let all: Vec<&Manifest> = all.iter().filter(fits).collect();
         let near = Inventory::levels(self.path, None)
             .into_iter()
             .find_map(|level| {
@@ -339,17 +386,17 @@ impl<'a> Search<'a> {
                     .collect();
                 (!here.is_empty()).then_some(here)
             });
+        let kind = T::KIND;
         let shown = match namespace {
-            Some(namespace) => format!("MetricTemplate {namespace}/{name}"),
-            None => format!("MetricTemplate {name}"),
+            Some(namespace) => format!("{kind} {namespace}/{name}"),
+            None => format!("{kind} {name}"),
         };
         let manifest = match near.as_deref() {
             None | Some([]) => {
-                return Err(
-                    Error::document(format!("there is no {shown} in the repository")).hint(
-                        "commit the MetricTemplate, or set templateRef.namespace to where it is",
-                    ),
-                );
+                let error = Error::document(format!("there is no {shown} in the repository"));
+                return Err(error.hint(format!(
+                    "commit the {kind}, or set {field}.namespace to where it is"
+                )));
             }
             Some([manifest]) => manifest,
             Some([first, second, ..]) => {
@@ -361,17 +408,22 @@ impl<'a> Search<'a> {
                 .hint("remove one of them, or skip it in .weirkeeperignore"));
             }
         };
-        let (template, problems) = read::<MetricTemplate>(manifest.value.clone());
-        let wrong = problems.iter().find(|problem| problem.is_error());
-        match (template, wrong) {
-            (Some(template), None) => supported(template, &shown),
-            (_, wrong) => Err(Error::document(format!("{shown} is not valid")).because(
-                wrong.map_or_else(String::new, |problem| {
-                    let place = manifest.diagnostic(problem).location().unwrap_or_default();
-                    format!("{place}: {}: {}", problem.path, problem.message)
-                }),
-            )),
-        }
+        Ok((valid::<T>(manifest, &shown)?, shown))
+    }
+}
+
+/// Reads a document that a Canary refers to, if it is valid.
+fn valid<T: Document>(manifest: &Manifest, shown: &str) -> Result<T> {
+    let (document, problems) = read::<T>(manifest.value.clone());
+    let wrong = problems.iter().find(|problem| problem.is_error());
+    match (document, wrong) {
+        (Some(document), None) => Ok(document),
+        (_, wrong) => Err(Error::document(format!("{shown} is not valid")).because(
+            wrong.map_or_else(String::new, |problem| {
+                let place = manifest.diagnostic(problem).location().unwrap_or_default();
+                format!("{place}: {}: {}", problem.path, problem.message)
+            }),
+        )),
     }
 }
 
@@ -387,6 +439,12 @@ fn queries(canary: &Canary, templates: &BTreeMap<usize, MetricTemplate>) -> Vec<
         let vars = QueryVars::new(canary, metric);
         if let Some(Err(error)) = metric.inline_query().map(|text| render_query(text, &vars)) {
             problems.push(unrendered(path.key("query"), "the query", error));
+        }
+        if let Some(Err(error)) = metric
+            .requests_query()
+            .map(|text| render_query(text, &vars))
+        {
+            problems.push(unrendered(path.key("requestsQuery"), "the query", error));
         }
         if let Some(template) = templates.get(&index)
             && let Err(error) = render_query(&template.spec.query, &vars)

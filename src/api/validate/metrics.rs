@@ -4,7 +4,7 @@ use super::rules::{
     Found, http_url, label, missing, object_name, one_of, required, schema_duration, within,
 };
 use crate::api::words::closest;
-use crate::api::{Analysis, FieldPath, Metric, NamespacedRef, Problem, ThresholdRange};
+use crate::api::{Analysis, FieldPath, Metric, NamespacedRef, Problem, ThresholdRange, Webhook};
 
 /// Severities of alerts; an empty one counts as `info`.
 const SEVERITIES: [&str; 3] = ["info", "warn", "error"];
@@ -19,6 +19,7 @@ pub(super) fn metrics(found: &mut Found, path: &FieldPath, analysis: &Analysis) 
         let path = path.index(index);
         source(found, &path, metric);
         bounds(found, &path, metric);
+        requests(found, &path, metric);
         let at = path.key("interval");
         let window = metric.interval.as_deref().filter(|text| !text.is_empty());
         let window = window.and_then(|text| schema_duration(found, &at, text));
@@ -111,6 +112,20 @@ fn bounds(found: &mut Found, path: &FieldPath, metric: &Metric) {
     }
 }
 
+/// How many requests make a value count.
+fn requests(found: &mut Found, path: &FieldPath, metric: &Metric) {
+    within(
+        found,
+        &path.key("minRequests"),
+        metric.min_requests,
+        (0, i64::MAX),
+    );
+    if metric.requests_query.is_some() && metric.min_requests.unwrap_or(0) <= 0 {
+        let message = "has no effect without `minRequests`";
+        found.push(Problem::warning(path.key("requestsQuery"), message).at_key());
+    }
+}
+
 /// Name (required) and namespace of another object.
 fn reference(found: &mut Found, path: &FieldPath, reference: &NamespacedRef) {
     object_name(found, &path.key("name"), &reference.name);
@@ -124,16 +139,39 @@ fn reference(found: &mut Found, path: &FieldPath, reference: &NamespacedRef) {
 }
 
 pub(super) fn webhooks(found: &mut Found, path: &FieldPath, analysis: &Analysis) {
+    let path = path.key("webhooks");
     for (index, webhook) in analysis.webhooks().iter().enumerate() {
-        let path = path.key("webhooks").index(index);
-        required(found, &path.key("name"), &webhook.name);
+        let path = path.index(index);
+        let named = required(found, &path.key("name"), &webhook.name);
+        let same = |other: &Webhook| (&other.name, other.kind) == (&webhook.name, webhook.kind);
+        if named && analysis.webhooks()[..index].iter().any(same) {
+            let message = "is also the name of another webhook of this type: \
+                           nobody could tell which one refused";
+            found.push(Problem::warning(path.key("name"), message));
+        }
         if required(found, &path.key("url"), &webhook.url) {
             http_url(found, &path.key("url"), &webhook.url);
         }
         if let Some(timeout) = &webhook.timeout {
-            schema_duration(found, &path.key("timeout"), timeout);
+            let at = path.key("timeout");
+            if schema_duration(found, &at, timeout).is_some_and(|limit| limit.is_zero()) {
+                found.push(Problem::error(at, "must be longer than nothing"));
+            }
         }
-        within(found, &path.key("retries"), webhook.retries, (0, i64::MAX));
+        attempts(found, &path.key("retries"), webhook);
+        if webhook.mute_alert.is_some() && !webhook.kind.confirms() {
+            let message = "has no effect: only gates that confirm alert while they are closed";
+            found.push(Problem::warning(path.key("muteAlert"), message).at_key());
+        }
+    }
+}
+
+fn attempts(found: &mut Found, path: &FieldPath, webhook: &Webhook) {
+    within(found, path, webhook.retries, (0, i64::MAX));
+    let max = i64::from(Webhook::MAX_RETRIES);
+    if webhook.retries.is_some_and(|retries| retries > max) {
+        let message = format!("is more than {max}, after which nothing is repeated");
+        found.push(Problem::warning(path.clone(), message));
     }
 }
 

@@ -64,20 +64,10 @@ fn of_analysis(found: &mut Vec<Problem>, path: &FieldPath, analysis: &Analysis) 
             "session affinity",
             "remove it",
         ),
-        (
-            "webhooks",
-            set(analysis.webhooks().len()),
-            "calling webhooks",
-            "remove them; a rollout cannot wait for them nor be stopped by them",
-        ),
     ] {
         if set {
             found.push(not_yet(path.key(name), what, hint).at_key());
         }
-    }
-    if !analysis.alerts().is_empty() {
-        let message = "alerts are not sent by this version";
-        found.push(Problem::warning(path.key("alerts"), message).at_key());
     }
 }
 

@@ -209,7 +209,7 @@ fn strategies_this_version_cannot_carry_out() {
     let changes = [(
         CANARY,
         "    maxWeight: 50\n    stepWeight: 25 # two steps\n",
-        "    iterations: 5\n    webhooks: [{name: load, url: http://loadtester/}]\n",
+        "    iterations: 5\n",
     )];
     let world = beside_a_neighbour(&changes);
     insta::assert_snapshot!(fails_alone(&world, 3), @"
@@ -221,14 +221,6 @@ fn strategies_this_version_cannot_carry_out() {
        |     ^^^^^^^^^^ spec.analysis.iterations
        |
        = help: use `stepWeight` or `stepWeights`
-
-    error: calling webhooks is not supported by this version
-      --> apps/podinfo/canary.yaml:22:5
-       |
-    22 |     webhooks: [{name: load, url: http://loadtester/}]
-       |     ^^^^^^^^ spec.analysis.webhooks
-       |
-       = help: remove them; a rollout cannot wait for them nor be stopped by them
     ");
 }
 

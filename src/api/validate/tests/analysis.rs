@@ -199,6 +199,22 @@ fn metrics() {
 }
 
 #[test]
+fn requests_of_a_metric() {
+    let metric = |rest: &str, expected: &[&str]| {
+        let change = format!(
+            "analysis: {{metrics: [{{name: request-duration, thresholdRange: {{max: 1}}, {rest}}}]}}"
+        );
+        check(&[(change.as_str(), expected)]);
+    };
+    metric("minRequests: 100, requestsQuery: up", &[]);
+    metric("minRequests: -1", &["E analysis.metrics[0].minRequests"]);
+    metric(
+        "requestsQuery: up",
+        &["W analysis.metrics[0].requestsQuery"],
+    );
+}
+
+#[test]
 fn hooks_and_alerts() {
     check(&[
         (
@@ -223,6 +239,19 @@ fn hooks_and_alerts() {
                 "E analysis.webhooks[0].timeout",
                 "E analysis.webhooks[0].retries",
             ],
+        ),
+        (
+            "analysis: {webhooks: [{name: a, url: 'http://a', timeout: 0s, retries: 11, muteAlert: true}]}",
+            &[
+                "E analysis.webhooks[0].timeout",
+                "W analysis.webhooks[0].retries",
+                "W analysis.webhooks[0].muteAlert",
+            ],
+        ),
+        (
+            "analysis: {webhooks: [{name: a, url: 'http://a', type: confirm-rollout, muteAlert: true},
+             {name: a, url: 'http://b'}, {name: a, url: 'http://a', type: rollout}]}",
+            &["W analysis.webhooks[2].name"],
         ),
         (
             "analysis: {alerts: [{name: a, providerRef: {name: b}}]}",

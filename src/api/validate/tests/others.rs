@@ -14,6 +14,12 @@ fn what_this_version_cannot_do() {
     };
     assert_eq!(left("{}"), [""; 0]);
     assert_eq!(
+        left(
+            "analysis: {webhooks: [{name: a, url: 'http://a'}], alerts: [{name: a, providerRef: {name: a}}]}"
+        ),
+        [""; 0]
+    );
+    assert_eq!(
         left("{gitops: {route: {name: a}, readiness: {from: none}, onDrift: follow}}"),
         [""; 0]
     );
@@ -29,15 +35,12 @@ fn what_this_version_cannot_do() {
     );
     assert_eq!(
         left(
-            "analysis: {mirror: true, match: [{headers: {a: {exact: b}}}], sessionAffinity: {cookieName: a},
-             webhooks: [{name: a, url: 'http://a'}], alerts: [{name: a, providerRef: {name: a}}]}"
+            "analysis: {mirror: true, match: [{headers: {a: {exact: b}}}], sessionAffinity: {cookieName: a}}"
         ),
         [
             "E spec.analysis.match",
             "E spec.analysis.mirror",
             "E spec.analysis.sessionAffinity",
-            "E spec.analysis.webhooks",
-            "W spec.analysis.alerts",
         ]
     );
     assert_eq!(
@@ -129,6 +132,7 @@ fn alert_providers() {
     };
     assert_eq!(provider("{type: slack, address: 'https://a/b'}"), [""; 0]);
     assert_eq!(provider("{type: discord, secretRef: {name: a}}"), [""; 0]);
+    assert_eq!(provider("{type: webhook, address: 'https://a/b'}"), [""; 0]);
     assert_eq!(provider("{}"), ["E spec.type", "E spec"]);
     assert_eq!(
         provider("{type: telegram, address: x, proxy: y, secretRef: {}}"),
