@@ -1,6 +1,6 @@
 //! The files of a commit or of a work tree, by the same rules.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,7 +22,7 @@ pub const MAX_FILE: usize = 4 << 20;
 /// Files searched at a time; small enough to share the work, large enough to share it rarely.
 const BATCH: usize = 128;
 
-/// The files of one commit, or of a folder.
+/// The files of one commit, of a folder, or of nothing but memory.
 ///
 /// Left out in both: symbolic links, submodules, paths that are not UTF-8, folders called `vendor` and
 /// `node_modules`, and whatever a `.weirkeeperignore` names, in any folder. In a work tree also what
@@ -51,12 +51,15 @@ enum Origin {
     },
     /// The top folder.
     Folder(PathBuf),
+    /// Texts by path.
+    Memory(BTreeMap<String, String>),
 }
 
 /// Reads files, for one thread.
 enum Reader<'a> {
     Commit(Objects),
     Folder(&'a Path),
+    Memory(&'a BTreeMap<String, String>),
 }
 
 impl Files {
@@ -104,6 +107,20 @@ impl Files {
         Ok(Self::sorted(listing, Origin::Folder(dir.to_owned())))
     }
 
+    /// Files that are nowhere but here: texts by path.
+    #[must_use]
+    pub fn in_memory(texts: BTreeMap<String, String>) -> Self {
+        let entries = texts.keys().map(|path| Entry {
+            path: path.clone(),
+            blob: Oid::ZERO_SHA1,
+        });
+        let listing = Listing {
+            entries: entries.collect(),
+            ..Listing::default()
+        };
+        Self::sorted(listing, Origin::Memory(texts))
+    }
+
     fn sorted(listing: Listing, origin: Origin) -> Self {
         let Listing {
             mut entries,
@@ -148,6 +165,7 @@ impl Files {
     pub fn is_taken(&self, path: &str) -> Result<bool> {
         match &self.origin {
             Origin::Folder(folder) => Ok(fs_err::symlink_metadata(folder.join(path)).is_ok()),
+            Origin::Memory(_) => Ok(self.contains(path)? || self.below(path)?.next().is_some()),
             Origin::Commit {
                 objects, commit, ..
             } => {
@@ -362,7 +380,7 @@ impl Files {
                 let whole = Self::remembering(objects, *commit, None)?;
                 Ok(self.all.get_or_init(|| whole.entries))
             }
-            Origin::Commit { .. } | Origin::Folder(_) => Ok(&self.entries),
+            Origin::Commit { .. } | Origin::Folder(_) | Origin::Memory(_) => Ok(&self.entries),
         }
     }
 
@@ -370,6 +388,7 @@ impl Files {
         match &self.origin {
             Origin::Commit { objects, .. } => Objects::open(objects).map(Reader::Commit),
             Origin::Folder(folder) => Ok(Reader::Folder(folder)),
+            Origin::Memory(texts) => Ok(Reader::Memory(texts)),
         }
     }
 }
@@ -381,6 +400,10 @@ impl Reader<'_> {
             Self::Folder(folder) => fs_err::read(folder.join(&entry.path))
                 .map(|bytes| look(&bytes))
                 .map_err(|error| Error::usage("cannot read the work tree").because(error)),
+            Self::Memory(texts) => {
+                let text = texts.get(&entry.path).map_or("", String::as_str);
+                Ok(look(text.as_bytes()))
+            }
         }
     }
 }

@@ -288,3 +288,18 @@ async fn clean_folders_are_looked_into_only_when_asked_for() {
     let files = open(&clone).await.files(tip).await;
     assert_eq!(files.unwrap_err().kind(), Kind::Remote);
 }
+
+#[test]
+fn files_of_nothing_but_memory() {
+    let texts = [
+        ("apps/a.yaml", "kind: Canary # flagger.app/"),
+        ("b.txt", ""),
+    ];
+    let texts = texts.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let files = Files::in_memory(texts.into());
+    assert_eq!(files.naming_group().unwrap()[0].0, "apps/a.yaml");
+    assert_eq!(files.read("b.txt").unwrap().unwrap(), b"");
+    assert_eq!(files.read("c.txt").unwrap(), None);
+    let taken = ["apps/a.yaml", "apps", "c.txt"].map(|path| files.is_taken(path).unwrap());
+    assert_eq!(taken, [true, true, false]);
+}
