@@ -26,6 +26,10 @@ pub mod environment {
     pub const SECRET: &str = "WEIRKEEPER_SECRET_";
     /// `true` on a GitHub runner.
     pub const GITHUB_ACTIONS: &str = "GITHUB_ACTIONS";
+    /// Address of the GitHub a workflow runs on.
+    pub const GITHUB_SERVER_URL: &str = "GITHUB_SERVER_URL";
+    /// `owner/name` of the repository of a workflow.
+    pub const GITHUB_REPOSITORY: &str = "GITHUB_REPOSITORY";
     /// File for outputs of a workflow step.
     pub const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
     /// File for the summary of a workflow step.
@@ -146,6 +150,17 @@ pub struct Metrics {
     pub secrets_dir: Option<PathBuf>,
 }
 
+/// Who is told what happened, besides those that the Canaries name.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Notify {
+    /// Webhook that gets every event of the Canaries without an event webhook
+    #[arg(long, value_name = "URL", env = "WEIRKEEPER_EVENT_WEBHOOK")]
+    pub event_webhook: Option<String>,
+    /// Name of the cluster, for alerts
+    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_CLUSTER_NAME")]
+    pub cluster_name: Option<String>,
+}
+
 /// `step`.
 #[derive(Debug, Clone, Args)]
 pub struct Step {
@@ -155,6 +170,9 @@ pub struct Step {
     /// Where metrics come from.
     #[command(flatten)]
     pub metrics: Metrics,
+    /// Who is told.
+    #[command(flatten)]
+    pub notify: Notify,
     /// The branch to read and to push; default the one checked out
     #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
     pub branch: Option<String>,

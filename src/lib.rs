@@ -14,6 +14,7 @@
 //! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
 //! | [`observe`] | asks Prometheus and the gates what the decision wants to know |
 //! | [`render`] | from a plan to edits of manifests |
+//! | [`notify`] | tells hooks and alert providers what happened, after the push |
 //! | [`report`] | the outcome as text, JSON, annotations and summary |
 //! | [`commands`] | one file per command |
 //!
@@ -28,6 +29,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod error;
 pub mod http;
+pub mod notify;
 pub mod observe;
 pub mod render;
 pub mod repo;

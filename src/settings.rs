@@ -1,7 +1,7 @@
 //! What the command line and the environment mean, checked once.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use url::Url;
 use crate::api::parse_duration;
 use crate::cli::{self, Format, environment};
 use crate::error::{Error, Result};
+use crate::repo::link::commits_from;
 
 /// The environment as it was when the program started.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +105,19 @@ pub struct Credentials {
     pub identity: Option<(String, SecretString)>,
 }
 
+/// Who is told what happened, and how.
+#[derive(Debug, Clone, Default)]
+pub struct NotifySettings {
+    /// Secrets that AlertProviders refer to.
+    pub secrets: Secrets,
+    /// Gets the events of Canaries without an event webhook.
+    pub event_webhook: Option<Url>,
+    /// Name of the cluster, for alerts.
+    pub cluster: Option<String>,
+    /// The address below which commits are shown.
+    pub commits: Option<Url>,
+}
+
 /// Secrets by name and key, from a folder or the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
@@ -172,13 +186,7 @@ impl MetricsSettings {
             replaced,
             credentials: Credentials::new(options, environment)?,
             timeout: duration("--prometheus-timeout", &options.prometheus_timeout)?,
-            secrets: Secrets {
-                dir: options
-                    .secrets_dir
-                    .clone()
-                    .filter(|dir| !dir.as_os_str().is_empty()),
-                environment: environment.clone(),
-            },
+            secrets: Secrets::new(options.secrets_dir.as_deref(), environment),
             trusts_documents: false,
         })
     }
@@ -231,7 +239,53 @@ impl Credentials {
     }
 }
 
+impl NotifySettings {
+    /// Resolves who is told. `remote` is where the remote shows its commits.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) for an address that is none.
+    pub fn new(
+        options: &cli::Notify,
+        secrets: Secrets,
+        environment: &Environment,
+        remote: Option<Url>,
+    ) -> Result<Self> {
+        let given = |option: &Option<String>| option.clone().filter(|text| !text.trim().is_empty());
+        let workflow = environment
+            .get(environment::GITHUB_SERVER_URL)
+            .zip(environment.get(environment::GITHUB_REPOSITORY));
+        Ok(Self {
+            secrets,
+            event_webhook: given(&options.event_webhook)
+                .map(|text| address("--event-webhook", &text))
+                .transpose()?,
+            cluster: given(&options.cluster_name),
+            commits: commits_from(workflow, remote),
+        })
+    }
+}
+
 impl Secrets {
+    /// Secrets of the folder `dir`, else of `environment`.
+    #[must_use]
+    pub fn new(dir: Option<&Path>, environment: &Environment) -> Self {
+        Self {
+            dir: dir
+                .filter(|dir| !dir.as_os_str().is_empty())
+                .map(Path::to_owned),
+            environment: environment.clone(),
+        }
+    }
+
+    /// What to do about a key that is not given.
+    #[must_use]
+    pub fn how_to_give(name: &str, key: &str) -> String {
+        format!(
+            "set {}, or put the file {name}/{key} into the folder of --secrets-dir",
+            Self::variable(name, key)
+        )
+    }
+
     /// The value of `key` in the Secret `name`: the file `<dir>/<name>/<key>`,
     /// else the variable `WEIRKEEPER_SECRET_<NAME>_<KEY>` in upper case with
     /// `_` for every other character.

@@ -19,7 +19,7 @@ use url::Url;
 use crate::api::{Canary, Phase, Status, Webhook};
 use crate::decide::{Event, EventType, WebhookAnswer};
 use crate::error::{Error, Result};
-use crate::http::{Answer, Cause, Client, Failure, Options, Pause, masked};
+use crate::http::{Answer, Client, Failure, Options, Pause, masked};
 
 /// The first wait between two attempts; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -254,20 +254,20 @@ fn judge(url: &Url, outcome: Result<Answer, Failure>, limit: Duration) -> Webhoo
     let shown = masked(url);
     match outcome {
         Err(failure) => {
-            let what = unanswered(&failure, limit);
+            let what = failure.told(limit);
             let text = format!("{shown}: {what}");
             none(what, text)
         }
         Ok(answer) => match (answer.redirect(), answer.is_web_page()) {
             (Some(target), _) => none(
-                format!("{}: redirects to {target}", status(&answer)),
+                format!("{}: redirects to {target}", answer.status_text()),
                 format!(
                     "{shown} redirects to {target}, which is not followed; \
                      give that address if it is the right one"
                 ),
             ),
             (None, true) if answer.status.is_success() => none(
-                format!("{}: a web page", status(&answer)),
+                format!("{}: a web page", answer.status_text()),
                 format!(
                     "{shown} answered with a web page: a login page or an ingress's default, \
                      not the gate"
@@ -282,20 +282,9 @@ fn judge(url: &Url, outcome: Result<Answer, Failure>, limit: Duration) -> Webhoo
     }
 }
 
-/// Why there is no answer.
-fn unanswered(failure: &Failure, limit: Duration) -> String {
-    match (failure.cause, failure.tries) {
-        (Cause::Timeout, 1) => format!("no answer within {} s", limit.as_secs_f64()),
-        (Cause::Timeout, tries) => {
-            format!("no answer within {} s, {tries} tries", limit.as_secs_f64())
-        }
-        _ => failure.to_string(),
-    }
-}
-
 /// `403 Forbidden: closed by alice`
 fn in_a_few_words(answer: &Answer) -> String {
-    let mut words = status(answer);
+    let mut words = answer.status_text();
     if answer.tries > 1 {
         words.push_str(&format!(", {} tries", answer.tries));
     }
@@ -305,14 +294,6 @@ fn in_a_few_words(answer: &Answer) -> String {
             format!("{words}: {excerpt}")
         }
         _ => words,
-    }
-}
-
-fn status(answer: &Answer) -> String {
-    let code = answer.status.as_u16();
-    match answer.status.canonical_reason() {
-        Some(reason) => format!("{code} {reason}"),
-        None => code.to_string(),
     }
 }
 

@@ -35,6 +35,16 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
+    /// The status as it is shown: `403 Forbidden`, `299`.
+    #[must_use]
+    pub fn status_text(&self) -> String {
+        let code = self.status.as_u16();
+        match self.status.canonical_reason() {
+            Some(reason) => format!("{code} {reason}"),
+            None => code.to_string(),
+        }
+    }
+
     /// The first line of the body that is not blank, shortened.
     ///
     /// Control characters are dropped, so the excerpt cannot steer a terminal.

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use url::Url;
 
@@ -78,6 +79,19 @@ impl Failure {
             cause,
             detail,
             tries: 1,
+        }
+    }
+
+    /// What happened, with the `limit` of an attempt when that was reached:
+    /// `no answer within 10 s, 2 tries`.
+    #[must_use]
+    pub fn told(&self, limit: Duration) -> String {
+        match (self.cause, self.tries) {
+            (Cause::Timeout, 1) => format!("no answer within {} s", limit.as_secs_f64()),
+            (Cause::Timeout, tries) => {
+                format!("no answer within {} s, {tries} tries", limit.as_secs_f64())
+            }
+            _ => self.to_string(),
         }
     }
 

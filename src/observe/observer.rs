@@ -17,7 +17,7 @@ use crate::decide::{
 };
 use crate::error::{Error, Result};
 use crate::http::masked;
-use crate::settings::{MetricsSettings, address};
+use crate::settings::{MetricsSettings, Secrets, address};
 use crate::template::{QueryVars, render_query};
 use crate::webhook::{Payload, Webhooks};
 
@@ -272,12 +272,8 @@ impl Observer {
                 password: secrets.get(name, "password")?.unwrap_or_default(),
             },
             (None, None) => {
-                return Err(
-                    Error::usage(format!("the Secret {name} is not given")).hint(format!(
-                        "set {}, or put the file {name}/token into the folder of --secrets-dir",
-                        crate::settings::Secrets::variable(name, "token")
-                    )),
-                );
+                return Err(Error::usage(format!("the Secret {name} is not given"))
+                    .hint(Secrets::how_to_give(name, "token")));
             }
         };
         config.credentials = Some(credentials);

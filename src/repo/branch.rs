@@ -98,6 +98,13 @@ impl Repository {
         }
     }
 
+    /// Where the commits of a remote are shown, by its address in the
+    /// configuration, see [`link::commits`](super::link::commits).
+    #[must_use]
+    pub fn commits_link(&self, remote: &str) -> Option<url::Url> {
+        self.settings.links.get(remote).cloned()
+    }
+
     /// The commit of the local branch.
     ///
     /// # Errors

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 pub use git2::Oid;
 
+use url::Url;
+
 use super::branch::Branch;
 use super::clean::Memory;
 use super::files::Files;
@@ -35,6 +37,8 @@ pub struct Repository {
 pub(super) struct Settings {
     /// Names, in alphabetical order.
     pub(super) remotes: Vec<String>,
+    /// Remote to where its commits are shown.
+    pub(super) links: BTreeMap<String, Url>,
     /// Branch to its remote.
     pub(super) upstream: BTreeMap<String, String>,
     /// Remotes that hold objects this clone was made without.
@@ -269,7 +273,13 @@ impl Settings {
                 ("branch", "remote") => {
                     settings.upstream.insert(name.into(), value.into());
                 }
-                ("remote", "url") => settings.remotes.push(name.into()),
+                ("remote", "url") => {
+                    settings.remotes.push(name.into());
+                    if let Some(link) = super::link::commits(value) {
+                        // Of several addresses the first one is fetched from.
+                        settings.links.entry(name.into()).or_insert(link);
+                    }
+                }
                 ("remote", "promisor") if value == "true" => settings.promisors.push(name.into()),
                 ("extensions", "partialclone") => settings.promisors.push(value.into()),
                 ("core", "sshcommand") => settings.ssh = true,

@@ -19,6 +19,7 @@ pub mod files;
 pub mod git;
 pub mod inventory;
 mod kustomize;
+pub mod link;
 mod listing;
 pub mod local;
 pub mod manifest;

@@ -12,6 +12,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::http::Cause;
 
 /// A caller that does not sleep, and the waits it was asked for.
 fn webhooks() -> (Webhooks, Arc<Mutex<Vec<u64>>>) {
