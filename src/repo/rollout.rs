@@ -343,7 +343,7 @@ impl<'a> Search<'a> {
                 }
                 Err(error) => {
                     let path = path.index(index).key("providerRef").key("name");
-                    let message = format!("{}: nobody is told", error.chain());
+                    let message = format!("nobody is told: {}", error.chain());
                     let mut problem = Problem::warning(path, message);
                     problem.hint = error.hints().first().cloned();
                     problems.push(problem);

@@ -6,6 +6,7 @@ use crate::support::world::git;
 
 mod documents;
 mod files;
+mod notify;
 
 mod prometheus;
 mod remotes;
