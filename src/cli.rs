@@ -108,6 +108,8 @@ pub enum Command {
     SetWeights(SetWeights),
     /// Show the rollouts of the repository
     Status(Select),
+    /// Run the engine over scripted observations, in memory
+    Simulate(Simulate),
     /// Run a release and a rollback in a temporary repository
     Demo(Demo),
 }
@@ -243,6 +245,17 @@ pub struct SetWeights {
     /// Write the file instead of printing it
     #[arg(short, long)]
     pub in_place: bool,
+}
+
+/// `simulate`.
+#[derive(Debug, Clone, Args)]
+pub struct Simulate {
+    /// Scenario files: a Canary, and what the world says at each tick
+    #[arg(value_name = "SCENARIO", required = true)]
+    pub scenarios: Vec<PathBuf>,
+    /// Compare each tick with what the scenario expects
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// `demo`.

@@ -1,7 +1,7 @@
 //! Words that messages share.
 
 /// The allowed name most like `name`, if it is like enough to be meant.
-pub(in crate::api) fn closest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn closest<'a>(name: &str, allowed: &[&'a str]) -> Option<&'a str> {
     const MAX: usize = 64;
     if name.len() > MAX {
         return None;

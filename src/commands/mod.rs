@@ -4,6 +4,7 @@ mod demo;
 mod plan;
 mod render;
 mod set_weights;
+mod simulate;
 mod status;
 mod step;
 mod validate;
@@ -103,6 +104,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Render(options) => render::run(options, settings, streams),
         Command::SetWeights(options) => set_weights::run(options, streams),
         Command::Status(options) => status::run(options, settings, streams),
+        Command::Simulate(options) => simulate::run(options, settings, streams),
         Command::Demo(options) => demo::run(options, settings, streams).await,
     }
 }

@@ -121,7 +121,7 @@ impl<'a> Line<'a> {
 }
 
 /// One line without characters that a terminal would act on.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             _ if c.is_control() => ' ',
