@@ -23,6 +23,8 @@ mod safety;
 #[cfg(test)]
 mod set_weights;
 #[cfg(test)]
+mod simulate;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod workflow;
