@@ -1,13 +1,18 @@
 //! One run: load → observe → decide → edit → commit, push → report.
 
 mod asking;
+mod telling;
+
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::decide::Plan;
 use crate::error::{Error, Kind, Result};
+use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::render::{self, Changes};
 use crate::repo::Signature;
@@ -36,12 +41,16 @@ pub struct World {
     pub remote: Option<String>,
     /// Who answers questions.
     pub observer: Observer,
+    /// Who tells others.
+    pub notifier: Notifier,
     /// The Canaries to step; empty means all.
     pub only: Vec<String>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Who makes the commits, and when.
     pub author: Signature,
+    /// Limit for the whole run.
+    pub deadline: Duration,
 }
 
 /// Takes one step for every Canary that is due: one commit each, one push.
@@ -54,6 +63,26 @@ pub struct World {
 /// that cannot be reached. What concerns one Canary, or the push alone, is in
 /// the [`Run`].
 pub async fn tick(world: &World) -> Result<Run> {
+    let end = Instant::now() + world.deadline;
+    let mut steps = within(end, world.deadline, take_steps(world)).await?;
+    if !world.dry_run {
+        let pushed = matches!(steps.published, Published::Done(_));
+        telling::tell(world, &mut steps.decided, pushed, end).await;
+    }
+    steps.report(world)
+}
+
+/// Steps that are taken: what was decided, on which commit, and what became of
+/// the commits.
+struct Steps {
+    inventory: Inventory,
+    decided: Vec<Decided>,
+    base: Oid,
+    tip: Oid,
+    published: Published,
+}
+
+async fn take_steps(world: &World) -> Result<Steps> {
     let mut pauses = retry::attempts();
     let asking = match world.dry_run {
         true => Asking::harmless(&world.observer),
@@ -68,35 +97,64 @@ pub async fn tick(world: &World) -> Result<Run> {
             true => base,
             false => commit_all(world, &inventory, base, &mut decided).await?,
         };
-        let mut run = report(&inventory, decided, base)?;
-        match world.publish(base, tip).await? {
-            Published::Nothing => {
-                if world.dry_run {
-                    run.notes.push("dry run: nothing was committed".to_owned());
-                }
-                return Ok(run);
+        let published = world.publish(base, tip).await?;
+        if let Published::Moved = published
+            && let Some(pause) = pauses.next()
+        {
+            tracing::info!("the branch moved, deciding again in {pause:?}");
+            tokio::time::sleep(pause).await;
+            continue;
+        }
+        return Ok(Steps {
+            inventory,
+            decided,
+            base,
+            tip,
+            published,
+        });
+    }
+}
+
+impl Steps {
+    /// # Errors
+    /// When the files cannot be listed.
+    fn report(self, world: &World) -> Result<Run> {
+        let outcomes = self.decided.into_iter().map(|decided| decided.outcome);
+        let mut run = Run::new(outcomes.collect(), Some(self.base.to_string()));
+        run.errors = self.inventory.broken().iter().map(Error::again).collect();
+        if run.results.is_empty() && run.errors.is_empty() {
+            run.notes.push(nothing_found(self.inventory.files())?);
+        }
+        match self.published {
+            Published::Nothing if world.dry_run => {
+                run.notes.push("dry run: nothing was committed".to_owned());
             }
+            Published::Nothing => {}
             Published::Done(note) => {
                 run.pushed = true;
-                run.head = Some(tip.to_string());
+                run.head = Some(self.tip.to_string());
                 run.notes.extend(note);
-                return Ok(run);
             }
-            Published::Refused(error) => {
-                run.give_up(error);
-                return Ok(run);
-            }
-            Published::Moved => match pauses.next() {
-                Some(pause) => {
-                    tracing::info!("the branch moved, deciding again in {pause:?}");
-                    tokio::time::sleep(pause).await;
-                }
-                None => {
-                    run.give_up(world.lost());
-                    return Ok(run);
-                }
-            },
+            Published::Moved => run.give_up(world.lost()),
+            Published::Refused(error) => run.give_up(error),
         }
+        Ok(run)
+    }
+}
+
+/// Ends what is not done at `end`, which is `limit` after the beginning.
+pub(crate) async fn within<T>(
+    end: Instant,
+    limit: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match tokio::time::timeout_at(end, work).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(Error::remote(format!(
+            "the run took longer than {} s",
+            limit.as_secs()
+        ))
+        .hint("give more time with --deadline, or find out what is slow with -v")),
     }
 }
 
@@ -165,20 +223,6 @@ impl World {
         )
         .hint("nothing was changed; the next run decides anew")
     }
-}
-
-/// The outcome of a run whose commits are not pushed yet.
-///
-/// # Errors
-/// When the files cannot be listed.
-fn report(inventory: &Inventory, decided: Vec<Decided>, base: Oid) -> Result<Run> {
-    let outcomes = decided.into_iter().map(|decided| decided.outcome).collect();
-    let mut run = Run::new(outcomes, Some(base.to_string()));
-    run.errors = inventory.broken().iter().map(Error::again).collect();
-    if run.results.is_empty() && run.errors.is_empty() {
-        run.notes.push(nothing_found(inventory.files())?);
-    }
-    Ok(run)
 }
 
 fn nothing_found(files: &Files) -> Result<String> {

@@ -11,7 +11,6 @@ mod validate;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::cli::{Cli, Command, Format};
 use crate::error::{Error, Result};
@@ -135,17 +134,5 @@ fn git_options(settings: &Settings) -> GitOptions {
             .collect(),
         token: settings.token.clone(),
         ..GitOptions::default()
-    }
-}
-
-/// Ends what takes longer than `limit`.
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(result) => result,
-        Err(_elapsed) => Err(Error::remote(format!(
-            "the run took longer than {} s",
-            limit.as_secs()
-        ))
-        .hint("give more time with --deadline, or find out what is slow with -v")),
     }
 }

@@ -1,8 +1,9 @@
 //! `plan`: what the next step would do, and the schedule ahead.
 
 use serde::Serialize;
+use tokio::time::Instant;
 
-use super::{Streams, within, work_tree};
+use super::{Streams, work_tree};
 use crate::cli::{self, Format};
 use crate::decide::{Milestone, schedule};
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
 use crate::report::{Outcome, Run, text};
 use crate::settings::{MetricsSettings, Settings, duration};
-use crate::tick::{Asking, decide_all};
+use crate::tick::{Asking, decide_all, within};
 
 /// The plan of one Canary.
 #[derive(Debug, Serialize)]
@@ -44,7 +45,7 @@ pub(super) async fn run(
     let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
     let observer = Observer::new(metrics);
     let work = plans(&inventory, &observer, &options.select.only, settings);
-    let plans = within(deadline, work).await?;
+    let plans = within(Instant::now() + deadline, deadline, work).await?;
     match settings.format {
         Format::Json => streams.json(&plans)?,
         Format::Text | Format::Github => {
@@ -116,9 +117,10 @@ impl Planned {
             text.push_str("  schedule, if every check passes:\n");
         }
         for step in &self.schedule {
-            let weights = step
-                .traffic
-                .map(|traffic| format!("{}/{}", traffic.primary, traffic.canary));
+            let weights = step.traffic.map(|traffic| {
+                let mirrored = if traffic.mirrored { " mirrored" } else { "" };
+                format!("{}/{}{mirrored}", traffic.primary, traffic.canary)
+            });
             let phase = step.phase.map(|phase| phase.to_string());
             text.push_str(&format!(
                 "    {}  {:<13} {:>7}  {}\n",

@@ -1,13 +1,14 @@
 //! `step`: one tick for every Canary.
 
-use super::{Streams, git_options, within};
+use super::{Streams, git_options};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
+use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::Signature;
 use crate::repo::git::Repository;
 use crate::report::{Run, github, text};
-use crate::settings::{MetricsSettings, Settings, duration};
+use crate::settings::{MetricsSettings, NotifySettings, Settings, duration};
 use crate::{World, tick};
 
 pub(super) async fn run(
@@ -15,12 +16,10 @@ pub(super) async fn run(
     settings: &Settings,
     streams: &mut Streams<'_>,
 ) -> Result<u8> {
-    let deadline = duration("--deadline", &options.deadline)?;
-    let run = within(deadline, async {
-        let world = world(options, settings).await?;
-        tick(&world).await
-    })
-    .await;
+    let run = match world(options, settings).await {
+        Ok(world) => tick(&world).await,
+        Err(error) => Err(error),
+    };
     // A run that could not begin still owes the workflow its outputs.
     let run = match run {
         Ok(run) => run,
@@ -32,6 +31,7 @@ pub(super) async fn run(
 
 /// What the options describe.
 async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
+    let deadline = duration("--deadline", &options.deadline)?;
     let mut metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     metrics.trusts_documents = true;
     let author = author(&options.author, settings)?;
@@ -42,14 +42,21 @@ async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
         true => None,
         false => repository.remote_for(&branch),
     };
+    let commits = remote
+        .as_deref()
+        .and_then(|remote| repository.commits_link(remote));
+    let secrets = metrics.secrets.clone();
+    let notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
     Ok(World {
         repository,
         branch,
         remote,
         observer: Observer::new(metrics),
+        notifier: Notifier::new(notify),
         only: options.select.only.clone(),
         dry_run: options.dry_run,
         author,
+        deadline,
     })
 }
 

@@ -11,12 +11,15 @@ use url::Url;
 use crate::World;
 use crate::commands::git_options;
 use crate::error::{Error, Result};
+use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::branch::Branch;
 use crate::repo::git::Repository;
 use crate::repo::push::Pushed;
 use crate::repo::{GitOptions, Signature};
-use crate::settings::{Credentials, Environment, MetricsSettings, Secrets, Settings};
+use crate::settings::{
+    Credentials, Environment, MetricsSettings, NotifySettings, Secrets, Settings,
+};
 
 /// What the repository begins with.
 const FILES: [(&str, &str); 5] = [
@@ -169,12 +172,14 @@ impl DemoRepository {
             branch: Branch::new(BRANCH)?,
             remote: Some(REMOTE.to_owned()),
             observer: Observer::new(metrics),
+            notifier: Notifier::new(NotifySettings::default()),
             only: Vec::new(),
             dry_run: false,
             author: Signature {
                 name: "weirkeeper[bot]".to_owned(),
                 ..person(now)
             },
+            deadline: Duration::from_secs(60),
         })
     }
 
