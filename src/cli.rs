@@ -231,6 +231,9 @@ pub struct Render {
     /// Weight of the canary; default what the primary leaves of 100, else 0
     #[arg(long = "canary", value_name = "N", value_parser = clap::value_parser!(i64).range(0..=100))]
     pub canary_weight: Option<i64>,
+    /// Copy the requests to the canary
+    #[arg(long)]
+    pub mirror: bool,
 }
 
 /// `set-weights`.

@@ -69,11 +69,28 @@ pub struct RouteRef {
     pub kind: Option<String>,
     /// One rule by its `name`. Defaults to every rule with both backends.
     pub rule: Option<String>,
+    /// What a generated route may hold. Defaults to `standard`.
+    pub channel: Channel,
 }
 
 impl RouteRef {
     /// The kinds that are looked for without a `kind`, in this order.
     pub const KINDS: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
+
+    /// Kinds that are taken when they are named: they carry weights and nothing
+    /// else that a release could use.
+    pub const PLAIN_KINDS: [&str; 2] = ["TCPRoute", "TLSRoute"];
+}
+
+/// The release channel of the Gateway API whose CRDs the cluster has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Channel {
+    /// Fields that are generally available.
+    #[default]
+    Standard,
+    /// Also `retry`, from `spec.service.retries`.
+    Experimental,
 }
 
 /// How the primary gets the new version.

@@ -33,9 +33,9 @@ pub use decode::decode;
 pub use duration::{InvalidDuration, parse_duration};
 pub use field::{FieldPath, InvalidFieldPath, Segment};
 pub use gitops::{
-    Applied, AppliedFrom, FieldCopy, FieldEnd, GateSpec, GatewaySpec, GitOps, ObservedShare,
-    OnDrift, OnFailure, Promotion, PromotionMode, Readiness, ReadinessFrom, RouteRef, Window,
-    WindowKind,
+    Applied, AppliedFrom, Channel, FieldCopy, FieldEnd, GateSpec, GatewaySpec, GitOps,
+    ObservedShare, OnDrift, OnFailure, Promotion, PromotionMode, Readiness, ReadinessFrom,
+    RouteRef, Window, WindowKind,
 };
 pub use metric_template::{MetricProvider, MetricTemplate, MetricTemplateSpec};
 pub use problem::{Problem, Severity};

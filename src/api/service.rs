@@ -47,7 +47,7 @@ pub struct Service {
     pub mirror: Option<Vec<MirrorRef>>,
     /// Cross-origin policy.
     pub cors_policy: Option<CorsPolicy>,
-    /// Ignored on the Gateway API.
+    /// Retries; only in the experimental channel of the Gateway API.
     pub retries: Option<Retries>,
     /// Metadata of apex Service and route.
     pub apex: Option<CustomMetadata>,
@@ -164,6 +164,18 @@ pub struct GatewayRef {
     pub port: Option<i64>,
 }
 
+impl Rewrite {
+    /// The type that replaces a prefix.
+    pub const PREFIX: &str = "ReplacePrefixMatch";
+
+    /// Does it replace the prefix that the match is about?
+    #[must_use]
+    pub fn replaces_prefix(&self) -> bool {
+        let rewrites = self.uri.as_deref().is_some_and(|uri| !uri.is_empty());
+        rewrites && self.kind.as_deref() == Some(Self::PREFIX)
+    }
+}
+
 /// Rewrite of a request before it is sent on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -243,18 +255,47 @@ pub struct CorsPolicy {
     pub allow_credentials: Option<bool>,
 }
 
-/// Retries; ignored on the Gateway API, as by Flagger.
+/// Retries. Generated with `spec.gitops.route.channel: experimental`, else
+/// ignored, as by Flagger.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retries {
     /// Number of retries.
     pub attempts: Option<i64>,
-    /// Limit of one try.
+    /// Limit of one try; counts as `backendTimeout` where that is absent.
     pub per_try_timeout: Option<String>,
-    /// Conditions.
+    /// Conditions, separated by commas; see [`Retries::codes`].
     pub retry_on: Option<String>,
     /// Istio.
     pub retry_remote_localities: Option<bool>,
+}
+
+impl Retries {
+    /// The answers of a backend that are tried again, sorted: numbers of
+    /// `retryOn` from 400 to 599, and of Envoy's names `gateway-error` (502 to 504)
+    /// and `5xx` (500 and those). Other names have no code and are left out.
+    ///
+    /// ```
+    /// use weirkeeper::api::Retries;
+    ///
+    /// let on = |text: &str| Retries { retry_on: Some(text.into()), ..Retries::default() };
+    /// assert_eq!(on("429, gateway-error,reset").codes(), [429, 502, 503, 504]);
+    /// ```
+    #[must_use]
+    pub fn codes(&self) -> Vec<i64> {
+        let names = self.retry_on.as_deref().unwrap_or_default().split(',');
+        let mut codes: Vec<i64> = names
+            .flat_map(|name| match name.trim() {
+                "5xx" => vec![500, 502, 503, 504],
+                "gateway-error" => vec![502, 503, 504],
+                number => number.parse().into_iter().collect(),
+            })
+            .filter(|code| (400..=599).contains(code))
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
 }
 
 /// Labels and annotations for a generated object.

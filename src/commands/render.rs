@@ -4,7 +4,7 @@ use super::{Streams, work_tree};
 use crate::api::Traffic;
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
-use crate::render::route::route;
+use crate::render::route::{RouteState, route};
 use crate::render::service::{ServiceRole, service};
 use crate::render::workload::SelectorLabel;
 use crate::repo::files::Files;
@@ -34,7 +34,8 @@ pub(super) fn run(
     let spec = &rollout.canary.spec;
     let label = SelectorLabel::of(&rollout.target.value)?;
     let namespace = rollout.canary.metadata.namespace.as_deref();
-    let mut objects = vec![route(spec, namespace, traffic)];
+    let state = RouteState::new(spec, rollout.canary.status.as_ref(), traffic);
+    let mut objects = vec![route(spec, namespace, &state)];
     objects.extend(ServiceRole::ALL.map(|role| service(role, spec, &label, namespace)));
     if settings.format == Format::Json {
         streams.json(&serde_json::json!({
@@ -63,7 +64,7 @@ fn traffic(options: &cli::Render) -> Result<Traffic> {
         100 => Ok(Traffic {
             primary,
             canary,
-            mirrored: false,
+            mirrored: options.mirror,
         }),
         sum => Err(Error::usage(format!(
             "--primary and --canary sum up to {sum}, not to 100"

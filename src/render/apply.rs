@@ -3,10 +3,10 @@
 use serde_yaml::Value;
 
 use super::changes::Changes;
+use super::route::{self, RouteState};
 use super::service::{ServiceRole, service};
 use super::weights::WeightError;
 use super::workload::{SelectorLabel, primary, promote};
-use super::{route, traffic};
 use crate::api::{FieldPath, Status, Traffic};
 use crate::decide::{Effect, Plan};
 use crate::error::{Error, Result};
@@ -25,12 +25,13 @@ pub fn apply(plan: &Plan, rollout: &Rollout, files: &Files, changes: &mut Change
         rollout,
         files,
         changes,
+        status: plan.status.clone(),
     };
     for effect in &plan.effects {
         editor.carry_out(*effect)?;
     }
-    match &plan.status {
-        Some(status) => editor.write_status(status),
+    match editor.status.take() {
+        Some(status) => editor.write_status(&status),
         None => Ok(()),
     }
 }
@@ -39,6 +40,8 @@ struct Editor<'a> {
     rollout: &'a Rollout,
     files: &'a Files,
     changes: &'a mut Changes,
+    /// The new status; edits of the route note in it what they added.
+    status: Option<Status>,
 }
 
 impl Editor<'_> {
@@ -50,9 +53,8 @@ impl Editor<'_> {
             }
             Effect::CreatePrimary => self.create_primary(),
             Effect::PointApexAtPrimary => self.ensure_service(ServiceRole::Apex),
-            Effect::SetTraffic { traffic } | Effect::UpdateRoute { traffic } => {
-                self.set_traffic(traffic)
-            }
+            Effect::SetTraffic { traffic } => self.set_traffic(traffic),
+            Effect::UpdateRoute { traffic } => self.update_route(traffic),
             Effect::ScaleCanaryUp { replicas } => self.scale(replicas),
             Effect::ScaleCanaryToZero => self.scale(Some(0)),
             Effect::Promote => self.promote(),
@@ -93,14 +95,63 @@ impl Editor<'_> {
 
     fn set_traffic(&mut self, traffic: Traffic) -> Result<()> {
         let rollout = self.rollout;
+        let state = self.state(traffic);
+        let spec = &rollout.canary.spec;
         let Some(existing) = &rollout.route else {
-            let spec = &rollout.canary.spec;
-            let object = route::route(spec, self.namespace(), traffic);
-            return self.create("httproute", spec.apex(), &object);
+            let object = route::route(spec, self.namespace(), &state);
+            self.create("httproute", spec.apex(), &object)?;
+            let added = route::added_rules(spec, &state);
+            self.note(added, Some(route::checksum(spec)));
+            return Ok(());
         };
+        let mut added = Vec::new();
         self.edit(existing, |stream| {
-            traffic::set(stream, rollout, existing, traffic)
-        })
+            added = route::set(stream, &rollout.canary, existing, &state)?;
+            Ok(())
+        })?;
+        let old = rollout.canary.status.as_ref();
+        let generated = old.and_then(|status| status.generated_route.clone());
+        self.note(added, generated);
+        Ok(())
+    }
+
+    /// Only a route that was generated is brought up to date; any other keeps
+    /// what it has.
+    fn update_route(&mut self, traffic: Traffic) -> Result<()> {
+        let rollout = self.rollout;
+        let old = rollout.canary.status.as_ref();
+        let generated = old.is_some_and(|status| status.generated_route.is_some());
+        let Some(existing) = rollout.route.as_ref().filter(|_| generated) else {
+            return self.set_traffic(traffic);
+        };
+        let state = self.state(traffic);
+        let mut added = Vec::new();
+        self.edit(existing, |stream| {
+            added = route::update(stream, &rollout.canary, existing, &state)?;
+            Ok(())
+        })?;
+        self.note(added, Some(route::checksum(&rollout.canary.spec)));
+        Ok(())
+    }
+
+    /// The route with `traffic` and the cookies of this plan.
+    fn state(&self, traffic: Traffic) -> RouteState {
+        let canary = &self.rollout.canary;
+        let status = self.status.as_ref().or(canary.status.as_ref());
+        RouteState::new(&canary.spec, status, traffic)
+    }
+
+    /// Notes in the status what the route has of us. A status that would stay as
+    /// it is is not written.
+    fn note(&mut self, added: Vec<String>, generated: Option<String>) {
+        let old = self.rollout.canary.status.clone().unwrap_or_default();
+        let is_known = old.added_rules == added && old.generated_route == generated;
+        if self.status.is_none() && is_known {
+            return;
+        }
+        let status = self.status.get_or_insert(old);
+        status.added_rules = added;
+        status.generated_route = generated;
     }
 
     fn scale(&mut self, replicas: Option<i64>) -> Result<()> {

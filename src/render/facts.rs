@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
-use super::traffic;
+use super::route;
 use super::workload::{SelectorLabel, get, pod_labels, primary_template, revision};
 use crate::api::{FieldPath, Problem};
 use crate::decide::{Facts, Primary};
@@ -21,6 +21,8 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
     let template = primary_template(target)?;
     selectors_fit(rollout)?;
     ports_fit(rollout)?;
+    let (canary, route) = (&rollout.canary, rollout.route.as_ref());
+    route::fits(canary, route)?;
     let primary = match &rollout.primary {
         None => Primary::Missing,
         Some(primary) if get(&primary.value, &["spec", "template"]) == Some(&template) => {
@@ -38,9 +40,9 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
             .and_then(|primary| replicas(&primary.value)),
         target_replicas: replicas(target),
         services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
-        routed: traffic::routed(rollout)?,
-        route_outdated: false,
-        exposed: traffic::exposed(rollout),
+        routed: route::routed(canary, route)?,
+        route_outdated: route::outdated(canary),
+        exposed: route::exposed(canary, route),
     })
 }
 

@@ -5,7 +5,6 @@ mod changes;
 mod facts;
 pub mod route;
 pub mod service;
-mod traffic;
 pub mod weights;
 pub mod workload;
 

@@ -72,11 +72,14 @@ pub fn revision(target: &Value) -> String {
         .unwrap_or_default();
     drop_volatile(&mut template, &["metadata", "annotations"]);
     drop_volatile(&mut template, &["metadata", "labels"]);
-    let digest = Sha256::digest(canonical(&template).as_bytes());
-    digest[..4]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    short_hash(&template)
+}
+
+/// Eight hexadecimal digits that are the same for equal values.
+pub(super) fn short_hash(value: &Value) -> String {
+    let digest = Sha256::digest(canonical(value).as_bytes());
+    let bytes = digest[..4].iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The primary as it is created: the target under another name, with pods

@@ -1,0 +1,233 @@
+//! Somebody's own routes: whole runs, after which every byte is as it was.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::*;
+use crate::api::Phase;
+use crate::decide::Routed;
+use crate::repo::manifest::ParsedFile;
+use crate::yaml::Stream;
+
+/// A strategy and the states of its runs, each with its cookies.
+struct Run {
+    analysis: &'static str,
+    states: Vec<(Traffic, [Option<&'static str>; 3])>,
+}
+
+fn steps(analysis: &'static str, states: &[Traffic]) -> Run {
+    let states = states.iter().map(|traffic| (*traffic, [None; 3]));
+    Run {
+        analysis,
+        states: states.collect(),
+    }
+}
+
+fn runs() -> Vec<Run> {
+    const MATCH: &str =
+        "match: [{headers: {x-beta: {exact: '1'}}}, {headers: {cookie: {regex: '.*beta.*'}}}]";
+    let idle = Traffic::PRIMARY;
+    let [quarter, half] = [Traffic::canary(25), Traffic::canary(50)];
+    let weighted = Box::leak(format!("stepWeight: 25, {MATCH}").into_boxed_str());
+    let tested = Box::leak(format!("iterations: 3, {MATCH}").into_boxed_str());
+    let both = "stepWeight: 25, sessionAffinity: {cookieName: shop-c, primaryCookieName: shop-p}";
+    let (x1, x2, y) = (Some("shop-c=aaa"), Some("shop-c=bbb"), Some("shop-p=ccc"));
+    vec![
+        steps("stepWeight: 25", &[quarter, half, idle]),
+        steps(
+            "iterations: 3, mirror: true",
+            &[MIRRORED, MIRRORED, Traffic::CANARY, idle],
+        ),
+        steps(
+            "stepWeight: 25, mirror: true",
+            &[MIRRORED, quarter, half, idle],
+        ),
+        steps(
+            tested,
+            &[
+                Traffic::CANARY,
+                Traffic::CANARY,
+                idle,
+                Traffic::CANARY,
+                idle,
+            ],
+        ),
+        steps(weighted, &[quarter, half, idle]),
+        Run {
+            analysis: both,
+            states: vec![
+                (quarter, [x1, None, y]),
+                (half, [x1, None, y]),
+                (idle, [None, x1, y]),
+                (idle, [None, x1, y]),
+                (quarter, [x2, x1, y]),
+                (idle, [None, x2, y]),
+            ],
+        },
+        Run {
+            analysis: "stepWeight: 25, sessionAffinity: {cookieName: shop-c}",
+            states: vec![
+                (quarter, [x1, None, Some("=ccc")]),
+                (idle, [None, x1, Some("=ccc")]),
+            ],
+        },
+    ]
+}
+
+fn podinfo(analysis: &str, gitops: &str) -> Canary {
+    let mut canary = canary("name: podinfo", analysis);
+    canary.spec.gitops = serde_yaml::from_str(gitops).unwrap();
+    canary
+}
+
+fn manifest(text: &str) -> Manifest {
+    let file = Arc::new(ParsedFile::parse("route.yaml", text.as_bytes()).unwrap());
+    let mut routes = file.manifests();
+    routes.retain(|manifest| manifest.kind.ends_with("Route"));
+    routes.remove(0)
+}
+
+/// The text in another state; the status then knows what was added.
+fn step(
+    canary: &mut Canary,
+    text: &str,
+    traffic: Traffic,
+    cookies: [Option<&str>; 3],
+) -> Result<String, String> {
+    let route = manifest(text);
+    let [own, previous, primary] = cookies;
+    let status = super::cookies(own, previous, primary);
+    let state = RouteState::new(&canary.spec, Some(&status), traffic);
+    let mut stream = Stream::clone(&route.file.stream);
+    let added = set(&mut stream, canary, &route, &state).map_err(|error| error.to_string())?;
+    let generated_route = canary
+        .status
+        .as_ref()
+        .and_then(|status| status.generated_route.clone());
+    canary.status = Some(Status {
+        phase: Some(Phase::Progressing),
+        routed: Some(traffic),
+        added_rules: added,
+        generated_route,
+        ..status
+    });
+    Ok(stream.into_text())
+}
+
+/// Rules that were there before are the same, but for weights and filters.
+fn untouched(before: &Value, after: &Value, canary: &Canary) {
+    let subject = Subject::of(canary, &manifest(&serde_yaml::to_string(after).unwrap()));
+    let bare = |rule: &Value| {
+        let mut rule = rule.clone();
+        if subject.is_weighted(&rule) {
+            rule.as_mapping_mut().unwrap().shift_remove("filters");
+            for backend in rule["backendRefs"].as_sequence_mut().unwrap() {
+                let backend = backend.as_mapping_mut().unwrap();
+                let name = backend["name"].as_str().unwrap().to_owned();
+                if name == subject.primary || name == subject.canary {
+                    backend.shift_remove("filters");
+                    backend.shift_remove("weight");
+                }
+            }
+        }
+        rule
+    };
+    let kept = rules(after).iter().filter(|rule| !subject.is_added(rule));
+    let kept: Vec<Value> = kept.map(bare).collect();
+    let own: Vec<Value> = rules(before).iter().map(bare).collect();
+    assert_eq!(kept, own);
+}
+
+/// Takes a route through a run. The refusal, if one step cannot be taken.
+fn whole_run(name: &str, text: &str, run: &Run, gitops: &str) -> Result<(), String> {
+    let mut canary = podinfo(run.analysis, gitops);
+    let kind = manifest(text).kind;
+    // Weights stay as they are written then, not as they were: no alias, no tag.
+    let mut plain = podinfo("stepWeight: 25", gitops);
+    let start = step(&mut plain, text, Traffic::canary(30), [None; 3])?;
+    let start = step(&mut plain, &start, Traffic::PRIMARY, [None; 3])?;
+    let route = manifest(&start);
+    let mut before = start.clone();
+    for (traffic, cookies) in &run.states {
+        let after = step(&mut canary, &before, *traffic, *cookies)?;
+        let now = manifest(&after);
+        let again = step(&mut canary, &after, *traffic, *cookies).unwrap();
+        assert_eq!(again, after, "{name} again: {}", run.analysis);
+        untouched(&route.value, &now.value, &canary);
+        let routed = routed(&canary, Some(&now)).unwrap();
+        assert_eq!(
+            routed,
+            Routed::Even(*traffic),
+            "{name}: {}\n{after}",
+            run.analysis
+        );
+        let kind = RouteKind::of(&kind);
+        if limits::broken(rules(&route.value), kind).is_none() {
+            assert_eq!(limits::broken(rules(&now.value), kind), None);
+        }
+        let exposed = exposed(&canary, Some(&now));
+        assert_eq!(exposed > 0, traffic.canary > 0, "{name}\n{after}");
+        if traffic.canary == 0 && !traffic.mirrored {
+            assert_eq!(after, start, "{name}: {}", run.analysis);
+        } else {
+            assert_ne!(after, start, "{name}: {}", run.analysis);
+        }
+        before = after;
+    }
+    assert_eq!(before, start, "{name}: {}", run.analysis);
+    Ok(())
+}
+
+fn fixtures(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(folder);
+    let mut files: Vec<_> = fs_err::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "yaml")
+        })
+        .collect();
+    files.sort();
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        (name, fs_err::read_to_string(path).unwrap())
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn after_a_run_every_byte_is_as_it_was() {
+    let mut refused = Vec::new();
+    let all = [fixtures("own-routes"), fixtures("routes")].concat();
+    assert!(all.len() > 30);
+    for (name, text) in all {
+        for run in runs() {
+            // The first has weights only, the other takes long.
+            let simple = ["plain-tcp.yaml", "very-long-lines.yaml"].contains(&&*name);
+            if simple && run.analysis != "stepWeight: 25" {
+                continue;
+            }
+            if let Err(error) = whole_run(&name, &text, &run, "{}") {
+                refused.push(format!("{name}: {}: {error}", run.analysis));
+            }
+        }
+    }
+    insta::assert_snapshot!(refused.join("\n"), @"
+    anchors.yaml: iterations: 3, mirror: true: `spec.rules[0].filters` is shared with other places by `&mark`
+    anchors.yaml: stepWeight: 25, mirror: true: `spec.rules[0].filters` is shared with other places by `&mark`
+    ");
+}
+
+#[test]
+fn one_rule_by_its_name() {
+    let (_, text) = fixtures("own-routes")
+        .into_iter()
+        .find(|(name, _)| name == "several-rules.yaml")
+        .unwrap();
+    for run in runs() {
+        whole_run("several-rules", &text, &run, "{route: {rule: beta}}").unwrap();
+    }
+}
