@@ -427,6 +427,34 @@ mod tests {
     }
 
     #[test]
+    fn who_is_told() {
+        let settings = |event_webhook: &str, cluster_name: &str| {
+            let options = cli::Notify {
+                event_webhook: Some(event_webhook.to_owned()),
+                cluster_name: Some(cluster_name.to_owned()),
+            };
+            let workflow = environment(&[
+                ("GITHUB_SERVER_URL", "https://github.com"),
+                ("GITHUB_REPOSITORY", "me/fleet"),
+            ]);
+            NotifySettings::new(&options, Secrets::default(), &workflow, None)
+        };
+        let none = settings("", " ").unwrap();
+        assert_eq!((none.event_webhook, none.cluster), (None, None));
+        let commits = none.commits.map(String::from);
+        assert_eq!(
+            commits.as_deref(),
+            Some("https://github.com/me/fleet/commit/")
+        );
+        let all = settings("https://a/b", "prod").unwrap();
+        assert_eq!(all.event_webhook.unwrap().as_str(), "https://a/b");
+        assert_eq!(all.cluster.as_deref(), Some("prod"));
+        let error = settings("a/s3cret", "").unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Usage);
+        assert!(!error.chain().contains("s3cret"), "{}", error.chain());
+    }
+
+    #[test]
     fn secrets_come_from_a_folder_or_the_environment() {
         let dir = tempfile::tempdir().unwrap();
         fs_err::create_dir(dir.path().join("prom")).unwrap();

@@ -100,6 +100,13 @@ async fn remotes_are_chosen_as_git_does() {
     assert_eq!(remote("main").as_deref(), Some("origin"));
     assert_eq!(remote("a.b").as_deref(), Some("alpha"));
     assert_eq!(remote("unknown").as_deref(), Some("origin"));
+    assert_eq!(repository.commits_link("alpha"), None);
+    git(
+        &clone,
+        &["config", "remote.alpha.url", "git@h.example:o/r.git"],
+    );
+    let link = open(&clone).await.commits_link("alpha").map(String::from);
+    assert_eq!(link.as_deref(), Some("https://h.example/o/r/commit/"));
     for name in [
         "",
         "-x",
