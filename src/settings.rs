@@ -337,7 +337,7 @@ pub fn address(what: &str, text: &str) -> Result<Url> {
     match url.scheme() {
         "http" | "https" => Ok(url),
         _ => Err(Error::usage(format!("{what} is not http or https"))
-            .hint("write it as https://prometheus.example.com")),
+            .hint("write it as https://name.example.com")),
     }
 }
 

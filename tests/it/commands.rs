@@ -96,7 +96,7 @@ fn words_that_mean_nothing() {
     exit code: 2
     ----- stderr
     error: --prometheus is not http or https
-    hint: write it as https://prometheus.example.com
+    hint: write it as https://name.example.com
     ");
     let ran = world.weirkeeper(["step", "--author", "me"]).run().exits(2);
     assert_ran!(world, ran, @"
