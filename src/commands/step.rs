@@ -46,7 +46,11 @@ async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
         .as_deref()
         .and_then(|remote| repository.commits_link(remote));
     let secrets = metrics.secrets.clone();
-    let notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
+    let mut notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
+    if remote.is_none() {
+        // Nobody would find the commit there.
+        notify.commits = None;
+    }
     Ok(World {
         repository,
         branch,

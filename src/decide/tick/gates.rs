@@ -112,9 +112,9 @@ impl Tick<'_> {
     }
 
     fn alert_unless_muted(&self, plan: Plan, (webhook, _): Said<'_>, reason: &str) -> Plan {
-        match webhook.mute_alert {
-            Some(true) => plan,
-            Some(false) | None => plan.alert(
+        match webhook.mutes_alert() {
+            true => plan,
+            false => plan.alert(
                 AlertSeverity::Warn,
                 format!("{} is {reason}", self.target()),
             ),
