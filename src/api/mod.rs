@@ -45,8 +45,8 @@ pub use service::{
 };
 pub use status::{Condition, Deferred, Phase, Status, Traffic, validate_status};
 pub use validate::{
-    Document, read, unsupported, unsupported_in_generated_route, validate_alert_provider,
-    validate_canary, validate_metric_template,
+    Document, read, unsupported, unsupported_by_route, unsupported_in_generated_route,
+    validate_alert_provider, validate_canary, validate_metric_template,
 };
 pub(crate) use words::closest;
 

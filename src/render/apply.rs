@@ -73,7 +73,8 @@ impl Editor<'_> {
         };
         let Some(existing) = existing else {
             let spec = &self.rollout.canary.spec;
-            let object = service(role, spec, &label, self.namespace());
+            let target = &self.rollout.target.value;
+            let object = service(role, spec, &label, self.namespace(), target);
             return self.create("service", &role.name(spec), &object);
         };
         let path = FieldPath::root()

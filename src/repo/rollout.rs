@@ -10,7 +10,8 @@ use super::kustomize;
 use super::manifest::Manifest;
 use crate::api::{
     AlertProvider, Canary, Document, FieldPath, MetricProvider, MetricTemplate, NamespacedRef,
-    Problem, RouteRef, read, unsupported, unsupported_in_generated_route, validate_status,
+    Problem, RouteRef, read, unsupported, unsupported_by_route, unsupported_in_generated_route,
+    validate_status,
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind, Result};
@@ -126,10 +127,13 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     warnings.extend(split(manifest, problems).1);
     let (query_errors, _) = split(manifest, queries(&canary, &templates));
     errors.extend(query_errors);
-    if route.is_none() {
-        let (more, _) = split(manifest, unsupported_in_generated_route(&canary));
-        errors.extend(more);
-    }
+    let problems = match &route {
+        None => unsupported_in_generated_route(&canary),
+        Some(route) => unsupported_by_route(&canary, &route.kind),
+    };
+    let (more, less) = split(manifest, problems);
+    errors.extend(more);
+    warnings.extend(less);
     let mut kustomization = None;
     if let Some(target) = &target {
         kustomization = found(

@@ -3,11 +3,14 @@
 use jiff::SignedDuration;
 
 use super::rules::{
-    Found, fits_schema, is_token, missing, not_by_schema, one_of, required, within,
+    Found, fits_schema, is_http_name, missing, not_by_schema, one_of, required, within,
 };
 use super::{matches, metrics};
 use crate::api::words::{name_list, quoted};
 use crate::api::{Analysis, FieldPath, Problem, SessionAffinity, Strategy, parse_duration};
+
+/// Longest attribute of a cookie that browsers keep.
+const MAX_ATTRIBUTE: usize = 1024;
 
 /// Percent.
 const PERCENT: (i64, i64) = (0, 100);
@@ -42,7 +45,14 @@ pub(super) fn analysis(found: &mut Found, path: &FieldPath, analysis: &Analysis)
     metrics::webhooks(found, path, analysis);
     metrics::alerts(found, path, analysis);
     if let Some(affinity) = &analysis.session_affinity {
-        session_affinity(found, &path.key("sessionAffinity"), affinity);
+        let path = path.key("sessionAffinity");
+        session_affinity(found, &path, affinity);
+        if !analysis.matches().is_empty() {
+            let message = "cannot be set together with `match`: in Flagger the sticky rule \
+                           takes its place, and requests that do not match reach the canary";
+            let hint = "remove it: who matches is sent to the canary each time anyway";
+            found.push(Problem::error(path, message).at_key().hint(hint));
+        }
     }
 }
 
@@ -196,6 +206,11 @@ fn session_affinity(found: &mut Found, path: &FieldPath, affinity: &SessionAffin
     }
     within(found, &path.key("maxAge"), affinity.max_age, (0, i64::MAX));
     for (name, text) in [("domain", &affinity.domain), ("path", &affinity.path)] {
+        let count = text.as_deref().map_or(0, str::len);
+        if count > MAX_ATTRIBUTE {
+            let message = format!("must have at most {MAX_ATTRIBUTE} characters, found {count}");
+            found.push(Problem::error(path.key(name), message));
+        }
         let breaks_out = |c: char| c == ';' || c.is_control() || !c.is_ascii();
         if let Some(text) = text.as_deref().filter(|text| text.contains(breaks_out)) {
             let message = format!(
@@ -220,7 +235,7 @@ fn session_affinity(found: &mut Found, path: &FieldPath, affinity: &SessionAffin
 }
 
 fn cookie_name(found: &mut Found, path: &FieldPath, name: &str) {
-    if !is_token(name) {
+    if !is_http_name(name) {
         let message = format!("must be the name of a cookie, found {}", quoted(name));
         found.push(Problem::error(path.clone(), message));
     }

@@ -3,9 +3,11 @@
 use super::rules::{
     Found, header, http_url, is_label, missing, object_name, one_of, required, within,
 };
-use super::{Document as _, analysis, gitops, service};
+use super::{Document as _, analysis, generated, gitops, service};
 use crate::api::words::{name_list, quoted};
-use crate::api::{AutoscalerRef, Canary, CanarySpec, FieldPath, ObjectRef, Problem, PromotionMode};
+use crate::api::{
+    AutoscalerRef, Canary, CanarySpec, Channel, FieldPath, ObjectRef, Problem, PromotionMode,
+};
 
 /// The providers of Flagger's schema.
 const PROVIDERS: [&str; 19] = [
@@ -83,6 +85,7 @@ pub fn validate_canary(canary: &Canary) -> Vec<Problem> {
         Some(analysis) => analysis::analysis(&mut found, &path.key("analysis"), analysis),
         None => found.push(missing(path.key("analysis"))),
     }
+    generated::together(&mut found, &path, canary);
     if let Some(gitops) = &spec.gitops {
         gitops::gitops(&mut found, &path.key("gitops"), gitops);
     }
@@ -139,6 +142,13 @@ fn provider(found: &mut Found, path: &FieldPath, spec: &CanarySpec) {
     found.push(Problem::warning(at, message));
 }
 
+/// The channel of the Gateway API in use.
+fn channel(spec: &CanarySpec) -> Channel {
+    let gitops = spec.gitops.as_ref();
+    let route = gitops.and_then(|gitops| gitops.route.as_ref());
+    route.map_or_else(Channel::default, |route| route.channel)
+}
+
 /// Fields that are set and that the Gateway API ignores.
 fn ignored(path: &FieldPath, spec: &CanarySpec) -> Vec<FieldPath> {
     let mut ignored = Vec::new();
@@ -146,7 +156,11 @@ fn ignored(path: &FieldPath, spec: &CanarySpec) -> Vec<FieldPath> {
         ignored.push(path.key("upstreamRef"));
     }
     if let Some(service) = &spec.service {
-        ignored.extend(service::ignored(&path.key("service"), service));
+        ignored.extend(service::ignored(
+            &path.key("service"),
+            service,
+            channel(spec),
+        ));
     }
     if let Some(analysis) = &spec.analysis {
         ignored.extend(analysis::ignored(&path.key("analysis"), analysis));

@@ -105,7 +105,8 @@ fn route(found: &mut Found, path: &FieldPath, route: &RouteRef) {
         object_name(found, &path.key("name"), name);
     }
     if let Some(kind) = &route.kind {
-        one_of(found, &path.key("kind"), kind, &RouteRef::KINDS);
+        let kinds = [RouteRef::KINDS, RouteRef::PLAIN_KINDS].concat();
+        one_of(found, &path.key("kind"), kind, &kinds);
     }
     if let Some(rule) = route.rule.as_deref().filter(|rule| !is_subdomain(rule)) {
         let message = format!("must be the `name` of a rule, found {}", quoted(rule));

@@ -3,14 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use super::rules::{Found, http_names, one_of};
+use super::headers;
+use super::rules::{Found, at_most, filled, http_names, one_of};
 use crate::api::words::{name_list, quoted};
 use crate::api::{FieldPath, HttpMatch, Problem, StringMatch};
 
 /// The methods the Gateway API knows.
-const METHODS: [&str; 9] = [
+pub(super) const METHODS: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
 ];
+
+/// Longest path.
+const MAX_PATH: usize = 1024;
+
+/// Longest value of a query parameter.
+const MAX_QUERY: usize = 1024;
+
+/// Headers of a match, and query parameters.
+const MAX_CONDITIONS: usize = 16;
 
 /// Ways to compare a text.
 const EXACT: &str = "exact";
@@ -24,10 +34,12 @@ pub(super) fn of_service(found: &mut Found, path: &FieldPath, entry: &HttpMatch)
         let path = path.key("uri");
         comparison(found, &path, uri, &[EXACT, PREFIX, REGEX]);
         for (name, text) in [(EXACT, &uri.exact), (PREFIX, &uri.prefix)] {
-            if let Some(text) = text.as_deref().filter(|text| !text.starts_with('/')) {
-                let message = format!("must begin with `/`, found {}", quoted(text));
-                found.push(Problem::error(path.key(name), message));
+            if let Some(text) = text {
+                self::path(found, &path.key(name), text);
             }
+        }
+        if let Some(text) = &uri.regex {
+            filled(found, &path.key(REGEX), text, MAX_PATH);
         }
     }
     if let Some(method) = &entry.method {
@@ -43,6 +55,42 @@ pub(super) fn of_service(found: &mut Found, path: &FieldPath, entry: &HttpMatch)
         let message = "has no condition the Gateway API knows and is left out";
         found.push(Problem::warning(path.clone(), message));
     }
+}
+
+/// An exact path or a prefix.
+fn path(found: &mut Found, path: &FieldPath, text: &str) {
+    const PARTS: [&str; 6] = ["//", "/./", "/../", "%2f", "%2F", "#"];
+    const ENDS: [&str; 2] = ["/..", "/."];
+    let mut refuse = |message: String| found.push(Problem::error(path.clone(), message));
+    if !text.starts_with('/') {
+        refuse(format!("must begin with `/`, found {}", quoted(text)));
+    } else if text.len() > MAX_PATH {
+        refuse(format!("must have at most {MAX_PATH} characters"));
+    } else if let Some(part) = PARTS.into_iter().find(|part| text.contains(part)) {
+        refuse(format!("must not hold `{part}`, found {}", quoted(text)));
+    } else if let Some(end) = ENDS.into_iter().find(|end| text.ends_with(end)) {
+        refuse(format!("must not end with `{end}`, found {}", quoted(text)));
+    } else if !is_path(text) {
+        refuse(format!(
+            "must be a path, other characters written as `%` and two digits, found {}",
+            quoted(text)
+        ));
+    }
+}
+
+/// `^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$`
+fn is_path(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let is_escaped = byte == b'%'
+            && bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit())
+            && bytes.next().is_some_and(|digit| digit.is_ascii_hexdigit());
+        let is_plain = byte.is_ascii_alphanumeric() || b"-/._~!$&'()*+,;=:@".contains(&byte);
+        if !is_escaped && !is_plain {
+            return false;
+        }
+    }
+    true
 }
 
 /// An item of `analysis.match`. Flagger swallows one that does not convert, and
@@ -101,16 +149,28 @@ fn has_no_conditions(entry: &HttpMatch) -> bool {
 }
 
 fn conditions(found: &mut Found, path: &FieldPath, entry: &HttpMatch) {
-    let headers = path.key("headers");
-    http_names(
-        found,
-        &headers,
-        entry.headers.iter().flat_map(|map| map.keys()),
-    );
-    let query = path.key("queryParams");
-    for (path, map) in [(headers, &entry.headers), (query, &entry.query_params)] {
+    let headers = (path.key("headers"), &entry.headers, headers::MAX_VALUE);
+    let query = (path.key("queryParams"), &entry.query_params, MAX_QUERY);
+    for (name, _) in entry.headers.iter().flatten() {
+        let same = |other: &&String| other.eq_ignore_ascii_case(name) && *other < name;
+        let mut others = entry.headers.iter().flat_map(|map| map.keys());
+        if let Some(other) = others.find(same) {
+            let message = format!("is the header `{other}` again: names do not heed case");
+            found.push(Problem::error(headers.0.key(name), message).at_key());
+        }
+    }
+    for (path, map, longest) in [headers, query] {
+        let count = map.as_ref().map_or(0, BTreeMap::len);
+        at_most(found, &path, count, MAX_CONDITIONS);
+        http_names(found, &path, map.iter().flat_map(|map| map.keys()));
         for (name, condition) in map.iter().flatten() {
-            comparison(found, &path.key(name), condition, &[EXACT, REGEX]);
+            let path = path.key(name);
+            comparison(found, &path, condition, &[EXACT, REGEX]);
+            for (way, text) in [(EXACT, &condition.exact), (REGEX, &condition.regex)] {
+                if let Some(text) = text {
+                    filled(found, &path.key(way), text, longest);
+                }
+            }
         }
     }
 }

@@ -8,7 +8,9 @@
 
 mod analysis;
 mod canary;
+mod generated;
 mod gitops;
+mod headers;
 mod matches;
 mod metrics;
 mod rules;
@@ -21,8 +23,9 @@ mod unsupported;
 use serde::de::DeserializeOwned;
 
 pub use canary::validate_canary;
+pub use generated::{unsupported_by_route, unsupported_in_generated_route};
 pub use templates::{validate_alert_provider, validate_metric_template};
-pub use unsupported::{unsupported, unsupported_in_generated_route};
+pub use unsupported::unsupported;
 
 use super::{AlertProvider, Canary, FieldPath, MetricTemplate, Problem, Segment, decode};
 

@@ -112,13 +112,41 @@ pub(super) fn is_token(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
+/// Longest name of a header or query parameter in the Gateway API.
+pub(super) const MAX_HTTP_NAME: usize = 256;
+
+/// Is the text the name of a header, of a query parameter, or of a cookie?
+pub(super) fn is_http_name(text: &str) -> bool {
+    is_token(text) && text.len() <= MAX_HTTP_NAME
+}
+
+/// A list that the Gateway API takes up to so many items of.
+pub(super) fn at_most(found: &mut Found, path: &FieldPath, count: usize, max: usize) {
+    if count > max {
+        let message = format!("must have at most {max} items, found {count}");
+        found.push(Problem::error(path.clone(), message).at_key());
+    }
+}
+
+/// A text that must say something, up to so many characters.
+pub(super) fn filled(found: &mut Found, path: &FieldPath, text: &str, max: usize) {
+    let count = text.chars().count();
+    if count == 0 || count > max {
+        let message = match count {
+            0 => "must not be empty".to_owned(),
+            _ => format!("must have at most {max} characters, found {count}"),
+        };
+        found.push(Problem::error(path.clone(), message));
+    }
+}
+
 /// The keys of a map are names of headers.
 pub(super) fn http_names<'a>(
     found: &mut Found,
     path: &FieldPath,
     names: impl Iterator<Item = &'a String>,
 ) {
-    for name in names.filter(|name| !is_token(name)) {
+    for name in names.filter(|name| !is_http_name(name)) {
         let message = format!("must be the name of a header, found {}", quoted(name));
         found.push(Problem::error(path.key(name), message).at_key());
     }

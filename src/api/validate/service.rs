@@ -1,14 +1,13 @@
 //! `spec.service`.
 
-use super::matches;
 use super::rules::{
-    Found, http_names, is_kind, is_label, is_subdomain, is_token, label, missing, one_of, required,
-    within,
+    Found, at_most, is_kind, is_label, is_subdomain, label, missing, one_of, required, within,
 };
-use crate::api::words::quoted;
+use super::{headers, matches};
+use crate::api::words::{name_list, quoted};
 use crate::api::{
-    BackendRef, CorsPolicy, FieldPath, GatewayRef, HeaderOperations, Port, Problem, Rewrite,
-    Service, parse_duration,
+    BackendRef, Channel, FieldPath, GatewayRef, Port, Problem, Retries, Rewrite, Service,
+    parse_duration,
 };
 
 /// Port numbers.
@@ -16,6 +15,12 @@ const PORTS: (i64, i64) = (1, 65_535);
 
 /// The most parents a route may have.
 const MAX_PARENTS: usize = 32;
+
+/// The most host names a route may have.
+const MAX_HOSTS: usize = 16;
+
+/// Longest path.
+const MAX_PATH: usize = 1024;
 
 /// Longest name of a container port.
 const MAX_PORT_NAME: usize = 15;
@@ -35,6 +40,8 @@ pub(super) fn service(found: &mut Found, path: &FieldPath, service: &Service) {
     if let Some(parents) = &service.gateway_refs {
         gateway_refs(found, &path.key("gatewayRefs"), parents);
     }
+    let hosts = service.hosts.as_ref().map_or(0, Vec::len);
+    at_most(found, &path.key("hosts"), hosts, MAX_HOSTS);
     for (index, host) in service.hosts.iter().flatten().enumerate() {
         self::host(found, path.key("hosts").index(index), host);
     }
@@ -51,7 +58,7 @@ pub(super) fn service(found: &mut Found, path: &FieldPath, service: &Service) {
             ("response", &headers.response),
         ] {
             if let Some(operations) = operations {
-                self::headers(found, &path.key(name), operations);
+                headers::operations(found, &path.key(name), operations);
             }
         }
     }
@@ -60,14 +67,15 @@ pub(super) fn service(found: &mut Found, path: &FieldPath, service: &Service) {
         backend(found, &path, &mirror.backend_ref);
     }
     if let Some(cors) = &service.cors_policy {
-        cors_policy(found, &path.key("corsPolicy"), cors);
+        headers::cors_policy(found, &path.key("corsPolicy"), cors);
     }
 }
 
 /// Fields that the Gateway API ignores.
-pub(super) fn ignored(path: &FieldPath, service: &Service) -> Vec<FieldPath> {
+pub(super) fn ignored(path: &FieldPath, service: &Service, channel: Channel) -> Vec<FieldPath> {
+    let retries = service.retries.is_some() && channel == Channel::Standard;
     let mut ignored: Vec<FieldPath> = [
-        ("retries", service.retries.is_some()),
+        ("retries", retries),
         ("trafficPolicy", service.traffic_policy.is_some()),
         ("gateways", service.gateways.is_some()),
         ("delegation", service.delegation.is_some()),
@@ -165,6 +173,59 @@ fn timeouts(found: &mut Found, path: &FieldPath, service: &Service) {
     }
 }
 
+/// `retries`, where they end up in a route.
+pub(super) fn retries(found: &mut Found, path: &FieldPath, service: &Service) {
+    let Some(retries) = &service.retries else {
+        return;
+    };
+    let path = path.key("retries");
+    within(
+        found,
+        &path.key("attempts"),
+        retries.attempts,
+        (0, i32::MAX.into()),
+    );
+    let at = path.key("retryOn");
+    let names = retries.retry_on.as_deref().unwrap_or_default().split(',');
+    let unknown: Vec<&str> = names
+        .map(str::trim)
+        .filter(|name| !is_retried(name))
+        .collect();
+    if !unknown.is_empty() {
+        let message = format!(
+            "{} cannot be told by a status and is ignored",
+            name_list(unknown)
+        );
+        let problem = Problem::warning(at, message);
+        found.push(problem.hint("use codes from 400 to 599, `5xx` or `gateway-error`"));
+    }
+    if retries.retry_remote_localities.is_some() {
+        let path = path.key("retryRemoteLocalities");
+        found.push(Problem::warning(path, "is ignored on the Gateway API").at_key());
+    }
+    let per_try = Service {
+        backend_timeout: retries.per_try_timeout.clone(),
+        timeout: service.timeout.clone(),
+        ..Service::default()
+    };
+    let mut wrong = Found::new();
+    timeouts(&mut wrong, &path, &per_try);
+    wrong.retain(|problem| problem.path == path.key("backendTimeout"));
+    found.extend(wrong.into_iter().map(|problem| Problem {
+        path: path.key("perTryTimeout"),
+        ..problem
+    }));
+}
+
+/// Does a condition of `retryOn` stand for codes, or for nothing at all?
+fn is_retried(name: &str) -> bool {
+    let only = Retries {
+        retry_on: Some(name.to_owned()),
+        ..Retries::default()
+    };
+    name.is_empty() || !only.codes().is_empty()
+}
+
 /// `""`, or a DNS subdomain.
 fn group(found: &mut Found, path: &FieldPath, group: Option<&str>) {
     if let Some(group) = group.filter(|group| !group.is_empty() && !is_subdomain(group)) {
@@ -215,6 +276,40 @@ fn gateway_refs(found: &mut Found, path: &FieldPath, parents: &[GatewayRef]) {
         }
         within(found, &path.key("port"), parent.port, PORTS);
     }
+    for (index, parent) in parents.iter().enumerate() {
+        if let Some(message) = parents[..index]
+            .iter()
+            .find_map(|other| clash(other, parent))
+        {
+            found.push(Problem::error(path.index(index), message));
+        }
+    }
+}
+
+/// Why two parents cannot stand side by side: the Gateway API tells them apart by
+/// their sections, and not by port.
+fn clash(one: &GatewayRef, other: &GatewayRef) -> Option<&'static str> {
+    let gateway = |parent: &GatewayRef| {
+        let set = |text: &Option<String>| text.clone().unwrap_or_default();
+        let group = parent.group.clone();
+        let kind = parent.kind.clone();
+        (
+            group.unwrap_or_else(|| "gateway.networking.k8s.io".to_owned()),
+            kind.unwrap_or_else(|| "Gateway".to_owned()),
+            parent.name.clone(),
+            set(&parent.namespace),
+        )
+    };
+    let section = |parent: &GatewayRef| parent.section_name.clone().filter(|name| !name.is_empty());
+    match (section(one), section(other)) {
+        _ if gateway(one) != gateway(other) => None,
+        (None, None) => Some("is the same parent again"),
+        (Some(one), Some(other)) if one == other => Some("is the same parent again"),
+        (Some(_), Some(_)) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            Some("is the same parent again: with several, each needs a `sectionName`")
+        }
+    }
 }
 
 fn host(found: &mut Found, path: FieldPath, host: &str) {
@@ -233,30 +328,24 @@ fn host(found: &mut Found, path: FieldPath, host: &str) {
 }
 
 fn rewrite(found: &mut Found, path: &FieldPath, rewrite: &Rewrite) {
-    let kinds = ["ReplacePrefixMatch", "ReplaceFullPath"];
+    let kinds = [Rewrite::PREFIX, "ReplaceFullPath"];
     if let Some(kind) = rewrite.kind.as_deref().filter(|kind| !kinds.contains(kind)) {
         let message = format!("{} counts as `ReplaceFullPath`", quoted(kind));
         found.push(Problem::warning(path.key("type"), message));
     }
-    if rewrite.uri.is_none() && rewrite.authority.is_none() {
+    let uri = rewrite.uri.as_deref().unwrap_or_default();
+    if uri.chars().count() > MAX_PATH {
+        let message = format!("must have at most {MAX_PATH} characters");
+        found.push(Problem::error(path.key("uri"), message));
+    }
+    let authority = rewrite.authority.as_deref().unwrap_or_default();
+    if !authority.is_empty() && !is_subdomain(authority) {
+        let message = format!("must be a host name, found {}", quoted(authority));
+        found.push(Problem::error(path.key("authority"), message));
+    }
+    if uri.is_empty() && authority.is_empty() {
         let message = "rewrites nothing: it has neither `uri` nor `authority`";
         found.push(Problem::warning(path.clone(), message).at_key());
-    }
-}
-
-fn headers(found: &mut Found, path: &FieldPath, operations: &HeaderOperations) {
-    for (name, headers) in [("add", &operations.add), ("set", &operations.set)] {
-        http_names(
-            found,
-            &path.key(name),
-            headers.iter().flat_map(|map| map.keys()),
-        );
-    }
-    for (index, header) in operations.remove.iter().flatten().enumerate() {
-        if !is_token(header) {
-            let message = format!("must be the name of a header, found {}", quoted(header));
-            found.push(Problem::error(path.key("remove").index(index), message));
-        }
     }
 }
 
@@ -277,24 +366,6 @@ fn backend(found: &mut Found, path: &FieldPath, backend: &BackendRef) {
     if in_core && is_service && backend.port.is_none() {
         let message = "is required for a Service";
         found.push(Problem::error(path.key("port"), message).at_key());
-    }
-}
-
-fn cors_policy(found: &mut Found, path: &FieldPath, cors: &CorsPolicy) {
-    let Some(text) = cors.max_age.as_deref() else {
-        return;
-    };
-    let path = path.key("maxAge");
-    match parse_duration(text) {
-        Ok(age) if age.as_secs() >= 1 => {}
-        Ok(_) => {
-            let message = format!("must be at least 1s, found {}", quoted(text));
-            found.push(Problem::error(path, message));
-        }
-        Err(_) => {
-            let message = format!("is not a duration and ignored, found {}", quoted(text));
-            found.push(Problem::warning(path, message).hint("write it as 24h"));
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What is valid but cannot be carried out by this version.
 
 use crate::api::{
-    Analysis, AppliedFrom, Canary, FieldPath, GitOps, ObservedShare, OnFailure, Problem,
-    PromotionMode, ReadinessFrom, Service, Strategy,
+    AppliedFrom, Canary, FieldPath, GitOps, ObservedShare, OnFailure, Problem,
+    PromotionMode, ReadinessFrom,
 };
 
 /// What this version cannot carry out yet. A Canary with an error here must not
@@ -24,9 +24,6 @@ pub fn unsupported(canary: &Canary) -> Vec<Problem> {
         let hint = "remove it and keep the autoscaler of the primary in Git yourself";
         found.push(not_yet(at, "copying an autoscaler", hint).at_key());
     }
-    if let Some(analysis) = &spec.analysis {
-        of_analysis(&mut found, &path.key("analysis"), analysis);
-    }
     if let Some(gitops) = &spec.gitops {
         of_gitops(&mut found, &path.key("gitops"), gitops);
     }
@@ -34,41 +31,8 @@ pub fn unsupported(canary: &Canary) -> Vec<Problem> {
 }
 
 /// `what` in one sentence, and what to do instead.
-fn not_yet(path: FieldPath, what: &str, hint: &str) -> Problem {
+pub(super) fn not_yet(path: FieldPath, what: &str, hint: &str) -> Problem {
     Problem::error(path, format!("{what} is not supported by this version")).hint(hint)
-}
-
-fn of_analysis(found: &mut Vec<Problem>, path: &FieldPath, analysis: &Analysis) {
-    let weights = "use `stepWeight` or `stepWeights`";
-    match analysis.strategy() {
-        Strategy::Canary => {}
-        Strategy::AbTesting => {
-            found.push(not_yet(path.key("iterations"), "A/B testing", weights).at_key());
-        }
-        Strategy::BlueGreen => {
-            found.push(not_yet(path.key("iterations"), "blue/green", weights).at_key());
-        }
-    }
-    let set = |list: usize| list > 0;
-    for (name, set, what, hint) in [
-        (
-            "match",
-            set(analysis.matches().len()),
-            "releasing to matching requests",
-            "remove it",
-        ),
-        ("mirror", analysis.mirrors(), "mirroring", "remove it"),
-        (
-            "sessionAffinity",
-            analysis.session_affinity.is_some(),
-            "session affinity",
-            "remove it",
-        ),
-    ] {
-        if set {
-            found.push(not_yet(path.key(name), what, hint).at_key());
-        }
-    }
 }
 
 fn of_gitops(found: &mut Vec<Problem>, path: &FieldPath, gitops: &GitOps) {
@@ -136,73 +100,4 @@ fn of_gitops(found: &mut Vec<Problem>, path: &FieldPath, gitops: &GitOps) {
             found.push(not_yet(at, what, hint).at_key());
         }
     }
-}
-
-/// What is missing or cannot be carried out when the route does not exist and
-/// has to be generated. A route in the repository keeps what it has: there the
-/// same fields describe it and are not read.
-#[must_use]
-pub fn unsupported_in_generated_route(canary: &Canary) -> Vec<Problem> {
-    let mut found = Vec::new();
-    let path = FieldPath::root().key("spec").key("service");
-    let Some(service) = &canary.spec.service else {
-        let message = "is required to generate a route";
-        found.push(Problem::error(path, message).at_key());
-        return found;
-    };
-    if service.gateway_refs.as_ref().is_none_or(Vec::is_empty) {
-        let message = "is required to generate a route";
-        let hint = "name the Gateway, or add the HTTPRoute to the repository";
-        let at = path.key("gatewayRefs");
-        found.push(Problem::error(at, message).at_key().hint(hint));
-    }
-    for (index, _) in service
-        .hosts
-        .iter()
-        .flatten()
-        .enumerate()
-        .filter(|(_, host)| *host == "*")
-    {
-        let message = "is no host name of the Gateway API";
-        let problem = Problem::error(path.key("hosts").index(index), message);
-        found.push(problem.hint("leave `hosts` out to take every host"));
-    }
-    for (name, what, owner) in left_out(service) {
-        let hint =
-            format!("add the {owner} to the repository, with this in it, and remove the field");
-        found.push(not_yet(path.key(name), &format!("generating {what}"), &hint).at_key());
-    }
-    found
-}
-
-/// Fields of `service` that a generated route or its Services would lack: name,
-/// what it is, and the object it belongs into.
-fn left_out(service: &Service) -> Vec<(&'static str, &'static str, &'static str)> {
-    const ROUTE: &str = "HTTPRoute";
-    const SERVICES: &str = "Services";
-    let ports = service.port_discovery == Some(true);
-    let headless = service.headless == Some(true);
-    [
-        ("match", service.matches.is_some(), "matches", ROUTE),
-        ("rewrite", service.rewrite.is_some(), "a rewrite", ROUTE),
-        (
-            "headers",
-            service.headers.is_some(),
-            "header changes",
-            ROUTE,
-        ),
-        ("mirror", service.mirror.is_some(), "mirrors", ROUTE),
-        (
-            "corsPolicy",
-            service.cors_policy.is_some(),
-            "a cross-origin policy",
-            ROUTE,
-        ),
-        ("portDiscovery", ports, "ports by discovery", SERVICES),
-        ("headless", headless, "headless Services", SERVICES),
-    ]
-    .into_iter()
-    .filter(|(_, set, _, _)| *set)
-    .map(|(name, _, what, owner)| (name, what, owner))
-    .collect()
 }

@@ -150,8 +150,7 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
             mirrored: analysis.is_some_and(|analysis| analysis.mirrors()),
             ..Traffic::canary(50)
         },
-        cookies: affinity::affinity(&canary.spec)
-            .map_or_else(Cookies::default, |affinity| Cookies::sample(affinity)),
+        cookies: affinity::affinity(&canary.spec).map_or_else(Cookies::default, Cookies::sample),
     };
     let rules = rules(&route.value).iter();
     let base: Vec<Value> = rules

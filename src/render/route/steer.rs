@@ -83,7 +83,7 @@ impl<'a> Steering<'a> {
         }
         if !self.cookies.is_empty() {
             self.each_backend(&mut bare, |_, backend| {
-                remove_cookies(backend, &self.cookies)
+                remove_cookies(backend, &self.cookies);
             });
         }
         bare

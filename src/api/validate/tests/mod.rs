@@ -6,6 +6,7 @@ use super::*;
 
 mod analysis;
 mod files;
+mod generated;
 mod gitops;
 mod others;
 mod spec;

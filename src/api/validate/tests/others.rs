@@ -30,20 +30,6 @@ fn what_this_version_cannot_do() {
         ["E spec.targetRef.kind", "E spec.autoscalerRef"]
     );
     assert_eq!(
-        left("analysis: {stepWeight: null, iterations: 5}"),
-        ["E spec.analysis.iterations"]
-    );
-    assert_eq!(
-        left(
-            "analysis: {mirror: true, match: [{headers: {a: {exact: b}}}], sessionAffinity: {cookieName: a}}"
-        ),
-        [
-            "E spec.analysis.match",
-            "E spec.analysis.mirror",
-            "E spec.analysis.sessionAffinity",
-        ]
-    );
-    assert_eq!(
         left(
             "gitops: {routes: [{name: a}], applied: {from: githubStatus}, readiness: {from: applied},
              promotion: {mode: fields, fields: [{from: {file: a, path: b}, to: {file: c, path: d}}]},
@@ -60,33 +46,6 @@ fn what_this_version_cannot_do() {
             "E spec.gitops.gateway",
             "E spec.gitops.observedShare",
             "E spec.gitops.windows",
-        ]
-    );
-}
-
-#[test]
-fn what_a_generated_route_cannot_have() {
-    let left = |change: &str| {
-        let (canary, _) = read::<Canary>(changed(change));
-        told(&unsupported_in_generated_route(&canary.unwrap()))
-    };
-    assert_eq!(
-        left("service: {gatewayRefs: [{name: a}], hosts: [a.b], timeout: 1s}"),
-        [""; 0]
-    );
-    assert_eq!(left("service: null"), ["E spec.service"]);
-    assert_eq!(
-        left(
-            "service: {hosts: ['*'], match: [{uri: {prefix: /}}], rewrite: {uri: /}, headers: {}, headless: true, portDiscovery: true}"
-        ),
-        [
-            "E spec.service.gatewayRefs",
-            "E spec.service.hosts[0]",
-            "E spec.service.match",
-            "E spec.service.rewrite",
-            "E spec.service.headers",
-            "E spec.service.portDiscovery",
-            "E spec.service.headless",
         ]
     );
 }

@@ -218,7 +218,10 @@ fn services() {
             &["W service.corsPolicy.allowOrigins"],
         ),
     ]);
-    let parents = vec!["{name: a}"; 33].join(",");
+    let parents: Vec<String> = (0..33)
+        .map(|number| format!("{{name: a{number}}}"))
+        .collect();
+    let parents = parents.join(",");
     let change = format!("service: {{gatewayRefs: [{parents}]}}");
     check(&[(&change, &["E service.gatewayRefs"])]);
 }

@@ -21,7 +21,9 @@ fn normal(value: &Value) -> Value {
             Value::Mapping(kept.collect())
         }
         Value::Sequence(items) => Value::Sequence(items.iter().map(normal).collect()),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {
+            value.clone()
+        }
     }
 }
 
@@ -54,9 +56,9 @@ fn merge(into: &mut Value, patch: &Value) {
     match (into, patch) {
         (Value::Mapping(into), Value::Mapping(patch)) => {
             for (key, value) in patch {
-                match value {
-                    Value::Null => drop(into.shift_remove(key)),
-                    _ => merge(into.entry(key.clone()).or_insert(Value::Null), value),
+                match value.is_null() {
+                    true => drop(into.shift_remove(key)),
+                    false => merge(into.entry(key.clone()).or_insert(Value::Null), value),
                 }
             }
         }
