@@ -25,6 +25,8 @@ mod set_weights;
 #[cfg(test)]
 mod simulate;
 #[cfg(test)]
+mod strategies;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod workflow;

@@ -1,8 +1,8 @@
 //! What is valid but cannot be carried out by this version.
 
 use crate::api::{
-    AppliedFrom, Canary, FieldPath, GitOps, ObservedShare, OnFailure, Problem,
-    PromotionMode, ReadinessFrom,
+    AppliedFrom, Canary, FieldPath, GitOps, ObservedShare, OnFailure, Problem, PromotionMode,
+    ReadinessFrom,
 };
 
 /// What this version cannot carry out yet. A Canary with an error here must not

@@ -24,7 +24,8 @@ impl Tick<'_> {
     pub(super) fn analyse(&self, drift: Option<Plan>) -> Stage {
         let (failed, threshold) = (self.status.failed_checks, self.analysis.threshold());
         if failed >= threshold {
-            let why = format!("{failed} failed checks reached the threshold of {threshold}");
+            let checks = if failed == 1 { "check" } else { "checks" };
+            let why = format!("{failed} failed {checks} reached the threshold of {threshold}");
             return Ok(self.rollback(&why));
         }
         let routed = self.facts.routed.traffic();

@@ -205,22 +205,18 @@ fn images_set_by_kustomize() {
 }
 
 #[test]
-fn strategies_this_version_cannot_carry_out() {
-    let changes = [(
-        CANARY,
-        "    maxWeight: 50\n    stepWeight: 25 # two steps\n",
-        "    iterations: 5\n",
-    )];
-    let world = beside_a_neighbour(&changes);
+fn what_this_version_cannot_carry_out() {
+    let autoscaler = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}\n  service:\n";
+    let world = beside_a_neighbour(&[(CANARY, "  service:\n", autoscaler)]);
     insta::assert_snapshot!(fails_alone(&world, 3), @"
     error: Canary test/podinfo cannot be carried out
-    error: blue/green is not supported by this version
-      --> apps/podinfo/canary.yaml:21:5
+    error: copying an autoscaler is not supported by this version
+      --> apps/podinfo/canary.yaml:13:3
        |
-    21 |     iterations: 5
-       |     ^^^^^^^^^^ spec.analysis.iterations
+    13 |   autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
+       |   ^^^^^^^^^^^^^ spec.autoscalerRef
        |
-       = help: use `stepWeight` or `stepWeights`
+       = help: remove it and keep the autoscaler of the primary in Git yourself
     ");
 }
 
