@@ -383,7 +383,7 @@ ticks:
     input:
       metrics: {errors: many, erors: 1, latency: 1}
       webhooks: {gate: 2000}
-      inject: {routeAccepted: maybe, route: {primaryWeight: 50, canaryWeight: 10}}
+      inject: {routeAccepted: maybe, route: {primaryWeight: 50, canaryWeight: -10}}
   - tick: 3
 ",
         &[],
@@ -433,13 +433,13 @@ ticks:
     error: must be `True`, `False`, `Stale` or empty
       --> shop.yaml:19:31
        |
-    19 |       inject: {routeAccepted: maybe, route: {primaryWeight: 50, canaryWeight: 10}}
+    19 |       inject: {routeAccepted: maybe, route: {primaryWeight: 50, canaryWeight: -10}}
        |                               ^^^^^ ticks[0].input.inject.routeAccepted
 
-    error: must sum up to 100, found 50 and 10
+    error: must be weights from 0 to 1000000, found 50 and -10
       --> shop.yaml:19:38
        |
-    19 |       inject: {routeAccepted: maybe, route: {primaryWeight: 50, canaryWeight: 10}}
+    19 |       inject: {routeAccepted: maybe, route: {primaryWeight: 50, canaryWeight: -10}}
        |                                      ^^^^^ ticks[0].input.inject.route
 
     error: must be at least 4, found 3

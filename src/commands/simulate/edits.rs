@@ -115,10 +115,18 @@ impl World<'_> {
             let routed = self.load()?.facts.routed;
             status.routed = match routed {
                 Routed::Missing => status.routed,
-                Routed::Even(_) | Routed::Uneven(_) => Some(routed.traffic()),
+                Routed::Even(_) | Routed::Uneven(_) => Some(in_percent(routed.traffic())),
             };
         }
         self.write_status(&status)
+    }
+}
+
+/// The weights as the loop itself would write them.
+fn in_percent(traffic: Traffic) -> Traffic {
+    Traffic {
+        mirrored: traffic.mirrored,
+        ..Traffic::canary(traffic.percent())
     }
 }
 

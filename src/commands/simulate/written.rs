@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_yaml::Value;
 
 use crate::api::{FieldPath, Phase, Problem, Traffic};
+use crate::render::weights::WEIGHTS;
 
 /// A scenario file.
 #[derive(Debug, Default, Deserialize)]
@@ -158,8 +159,12 @@ impl Inject {
             let Traffic {
                 primary, canary, ..
             } = weights.traffic();
-            if !(0..=100).contains(&primary) || primary + canary != 100 {
-                let message = format!("must sum up to 100, found {primary} and {canary}");
+            if !WEIGHTS.contains(&primary) || !WEIGHTS.contains(&canary) {
+                let message = format!(
+                    "must be weights from {} to {}, found {primary} and {canary}",
+                    WEIGHTS.start(),
+                    WEIGHTS.end()
+                );
                 problems.push(Problem::error(path.key("route"), message));
             }
         }
