@@ -499,6 +499,42 @@ fn canary_that_cannot_be_carried_out() {
     ");
 }
 
+/// What stops nothing is told once, however often the Canary is patched.
+#[test]
+fn what_only_deserves_a_look() {
+    let scenario = SHOP.replace("stepWeight: 50", "stepWeight: 50\n      maxWeigth: 50");
+    let folder = tempfile::tempdir().unwrap();
+    let ticks = "ticks:
+  - {}
+  - input: {specPatch: {analysis: {treshold: 5}}}
+  - input: {specPatch: {suspend: true}}
+";
+    fs_err::write(folder.path().join("a.yaml"), format!("{scenario}{ticks}")).unwrap();
+    let ran = simulate(folder.path(), &["a.yaml"]).exits(0);
+    insta::assert_snapshot!(ran.stderr, @"
+    warning: unknown field, ignored
+      --> a.yaml:10:7
+       |
+    10 |       maxWeigth: 50
+       |       ^^^^^^^^^ canary.spec.analysis.maxWeigth
+       |
+       = help: did you mean `maxWeight`?
+
+    warning: unknown field, ignored
+      --> a.yaml:14:36
+       |
+    14 |   - input: {specPatch: {analysis: {treshold: 5}}}
+       |                                    ^^^^^^^^ ticks[1].input.specPatch.analysis.treshold
+       |
+       = help: did you mean `threshold`?
+    ");
+    assert!(
+        !simulate(folder.path(), &["a.yaml", "--check"])
+            .stderr
+            .contains("warning")
+    );
+}
+
 #[test]
 fn files_that_are_no_scenarios() {
     let folder = tempfile::tempdir().unwrap();

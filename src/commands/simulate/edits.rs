@@ -8,7 +8,6 @@ use super::manifests;
 use super::world::{CANARY, World, bare, status_of};
 use crate::api::{FieldPath, Phase, Status, Traffic};
 use crate::decide::{Effect, Routed};
-use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 
 impl World<'_> {
@@ -48,11 +47,11 @@ impl World<'_> {
             manifests::merge(spec, patch);
         }
         self.patches.push(tick.key("input").key("specPatch"));
-        let known: Vec<Diagnostic> = std::mem::take(&mut self.warnings);
-        let found = self.check()?;
-        let is_new = |found: &Diagnostic| !known.contains(found);
-        let new = found.into_iter().filter(is_new);
-        self.warnings = new.collect();
+        for found in self.check()? {
+            if !self.warnings.contains(&found) {
+                self.warnings.push(found);
+            }
+        }
         self.write_spec()?;
         self.write_templates()
     }

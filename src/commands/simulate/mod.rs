@@ -39,57 +39,60 @@ pub(super) fn run(
     settings: &Settings,
     streams: &mut Streams<'_>,
 ) -> Result<u8> {
-    let inside: Vec<PathBuf> = work_tree(settings)
-        .and_then(|top| {
-            fs_err::canonicalize(top)
-                .map_err(|error| Error::usage("cannot open the repository").because(error))
-        })
-        .into_iter()
-        .collect();
+    let top = work_tree(settings).and_then(|top| {
+        fs_err::canonicalize(top)
+            .map_err(|error| Error::usage("cannot open the repository").because(error))
+    });
+    let inside: Vec<PathBuf> = top.into_iter().collect();
     let several = options.scenarios.len() > 1;
     let (mut code, mut ticks, mut differing) = (0, 0, 0);
     for path in &options.scenarios {
-        let scenario = match Scenario::read(path, &inside) {
-            Ok(scenario) => scenario,
-            Err(error) => {
-                streams.error(&error)?;
-                code = code.max(error.kind().exit_code());
-                continue;
-            }
-        };
-        let outcome = simulate(&scenario);
-        ticks += outcome.ticks.len();
-        match settings.format {
-            Format::Json => {
-                for seen in &outcome.ticks {
-                    let line = serde_json::to_string(seen)
-                        .map_err(|error| Error::internal("cannot write JSON").because(error))?;
-                    streams.print(&format!("{line}\n"))?;
+        let mut errors = Vec::new();
+        match Scenario::read(path, &inside) {
+            Ok(scenario) => {
+                let outcome = simulate(&scenario);
+                ticks += outcome.ticks.len();
+                print(&outcome.ticks, settings.format, several, streams)?;
+                let mismatch = outcome.mismatch(&scenario).filter(|_| options.check);
+                differing += usize::from(mismatch.is_some());
+                if !options.check {
+                    streams.note(&diagnostics::text(&outcome.warnings, streams.colour))?;
                 }
+                errors.extend(outcome.error.into_iter().chain(mismatch));
             }
-            Format::Text | Format::Github => {
-                streams.print(&show::table(&outcome.ticks, several))?;
-            }
+            Err(error) => errors.push(error),
         }
-        if !options.check {
-            streams.note(&diagnostics::text(&outcome.warnings, streams.colour))?;
-        }
-        let mismatch = options.check.then(|| outcome.mismatch(&scenario)).flatten();
-        differing += usize::from(mismatch.is_some());
-        for error in outcome.error.into_iter().chain(mismatch) {
+        for error in errors {
             streams.error(&error)?;
             code = code.max(error.kind().exit_code());
         }
     }
+    let scenarios = count(options.scenarios.len(), "scenario");
     if options.check && code == 0 {
-        let scenarios = count(options.scenarios.len(), "scenario");
         let ticks = count(ticks, "tick");
         streams.note(&format!("{scenarios}, {ticks}: all as expected\n"))?;
     } else if several && differing > 0 {
-        let scenarios = count(options.scenarios.len(), "scenario");
         streams.note(&format!("{differing} of {scenarios} do not match\n"))?;
     }
     Ok(code)
+}
+
+/// One line, or one object of JSON, for each tick.
+fn print(
+    ticks: &[Seen],
+    format: Format,
+    with_scenario: bool,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
+    if format != Format::Json {
+        return streams.print(&show::table(ticks, with_scenario));
+    }
+    for seen in ticks {
+        let line = serde_json::to_string(seen)
+            .map_err(|error| Error::internal("cannot write JSON").because(error))?;
+        streams.print(&format!("{line}\n"))?;
+    }
+    Ok(())
 }
 
 fn count(count: usize, noun: &str) -> String {
@@ -116,15 +119,19 @@ fn simulate(scenario: &Scenario) -> Outcome {
 impl Outcome {
     fn run(&mut self, scenario: &Scenario) -> Result<()> {
         let mut world = World::new(scenario)?;
-        let mut check = Check::default();
+        let result = self.take_ticks(scenario, &mut world);
         self.warnings.append(&mut world.warnings);
+        result
+    }
+
+    fn take_ticks(&mut self, scenario: &Scenario, world: &mut World<'_>) -> Result<()> {
+        let mut check = Check::default();
         for tick in &scenario.ticks {
             for run in 0..tick.repeat {
                 let seen = world.tick(tick, run).map_err(|error| {
                     let number = tick.number + run;
                     error.while_doing(format!("{}: tick {number} cannot be taken", scenario.id))
                 })?;
-                self.warnings.append(&mut world.warnings);
                 if run + 1 == tick.repeat {
                     let differences = check.tick(scenario, tick, &seen)?;
                     if !differences.is_empty() {
