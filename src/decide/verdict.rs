@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{MetricAnswer, Reading};
+use super::{MetricAnswer, MetricSource, Reading};
 use crate::api::{Metric, OnNoData, ThresholdRange};
 
 /// How a reading compares with its bounds: four values, never a bool.
@@ -57,11 +57,15 @@ pub struct Requests {
 /// an error instead of the last one's value, and the bounds of
 /// `request-duration` are not cut to whole milliseconds.
 ///
+/// The built-in `request-duration` is measured in whole milliseconds
+/// (Flagger: `observers/http.go`): 500.9 ms keep a maximum of 500.
+///
 /// A value that fewer than `minRequests` requests make is no data; `requests`
 /// is what counted them.
 #[must_use]
 pub fn judge(
     metric: &Metric,
+    source: MetricSource,
     answer: &MetricAnswer,
     requests: Option<&MetricAnswer>,
 ) -> Measurement {
@@ -71,7 +75,12 @@ pub fn judge(
         seen: counted.reading.value().unwrap_or(0.0),
         needed: metric.min_requests(),
     });
-    let verdict = match &answer.reading {
+    let in_whole = source == MetricSource::Builtin && metric.name == Metric::DURATION;
+    let reading = match &answer.reading {
+        Reading::Value(value) if in_whole => Reading::Value(value.trunc()),
+        reading => reading.clone(),
+    };
+    let verdict = match &reading {
         Reading::Value(_) if requests.is_some_and(Requests::are_few) => Verdict::NoData,
         Reading::Value(value) => {
             let low = bounds.min.is_some_and(|min| *value < min);
@@ -88,7 +97,7 @@ pub fn judge(
         name: metric.name.clone(),
         interval: metric.interval().to_owned(),
         query: answer.query.clone(),
-        reading: answer.reading.clone(),
+        reading,
         verdict,
         bounds,
         requests,
@@ -199,7 +208,7 @@ mod tests {
             reading,
             warnings: Vec::new(),
         };
-        judge(metric, &answer, None).verdict
+        judge(metric, MetricSource::Template, &answer, None).verdict
     }
 
     #[test]
@@ -260,11 +269,17 @@ mod tests {
             reading: Reading::Empty,
             warnings: Vec::new(),
         };
-        assert!(judge(&lenient, &answer, None).fails());
+        assert!(judge(&lenient, MetricSource::Inline, &answer, None).fails());
         lenient.on_no_data = OnNoData::Hold;
-        assert!(!judge(&lenient, &answer, None).fails() && judge(&lenient, &answer, None).holds());
+        assert!(
+            !judge(&lenient, MetricSource::Inline, &answer, None).fails()
+                && judge(&lenient, MetricSource::Inline, &answer, None).holds()
+        );
         lenient.on_no_data = OnNoData::Pass;
-        assert!(!judge(&lenient, &answer, None).fails() && !judge(&lenient, &answer, None).holds());
+        assert!(
+            !judge(&lenient, MetricSource::Inline, &answer, None).fails()
+                && !judge(&lenient, MetricSource::Inline, &answer, None).holds()
+        );
     }
 
     #[test]
@@ -284,13 +299,32 @@ mod tests {
             (Reading::Value(100.0), Verdict::Fail),
         ] {
             let counted = reading(counted);
-            let measured = judge(&metric, &value, Some(&counted));
+            let measured = judge(&metric, MetricSource::Inline, &value, Some(&counted));
             assert_eq!(measured.verdict, expected, "{:?}", counted.reading);
         }
         let few = reading(Reading::Value(12.0));
         insta::assert_snapshot!(
-            judge(&metric, &value, Some(&few)).summary(),
+            judge(&metric, MetricSource::Inline, &value, Some(&few)).summary(),
             @"latency 7 from 12 of at least 100 requests (max 1)"
         );
+    }
+
+    #[test]
+    fn the_built_in_duration_is_in_whole_milliseconds() {
+        let duration = Metric {
+            name: Metric::DURATION.into(),
+            ..metric(None, Some(500.0))
+        };
+        let answer = MetricAnswer {
+            query: String::new(),
+            reading: Reading::Value(500.9),
+            warnings: Vec::new(),
+        };
+        for (source, expected) in [
+            (MetricSource::Builtin, Verdict::Pass),
+            (MetricSource::Template, Verdict::Fail),
+        ] {
+            assert_eq!(judge(&duration, source, &answer, None).verdict, expected);
+        }
     }
 }

@@ -88,6 +88,7 @@ fn told(requests: &[Request]) -> String {
     let mut text = String::new();
     for request in requests {
         let body = &request.body;
+        assert_eq!(request.headers["content-type"], "application/json");
         let what = match request.name.as_str() {
             "event" => format!(
                 "{} {}",

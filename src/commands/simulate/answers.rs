@@ -150,9 +150,7 @@ impl Script {
         let reading = match self.metrics.get(&metric.name)?.result {
             Sampled::NoValues => Reading::Empty,
             Sampled::Error => Reading::WrongType("a query error".to_owned()),
-            // The built-in duration is in whole milliseconds (Flagger:
-            // `observers/http.go`, `GetRequestDuration`).
-            Sampled::Number(seconds) if in_seconds => Reading::of((seconds * 1e3).trunc()),
+            Sampled::Number(seconds) if in_seconds => Reading::of(seconds * 1e3),
             Sampled::Number(value) => Reading::of(value),
         };
         Some(measurement(reading))

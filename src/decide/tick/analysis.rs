@@ -99,12 +99,12 @@ impl Tick<'_> {
             return Err(Ask(missing));
         }
         let measured = |probe: &Probe| {
-            let Probe::Metric { index, .. } = probe else {
+            let Probe::Metric { index, source } = probe else {
                 return None;
             };
             let metric = self.analysis.metrics().get(*index)?;
             let requests = self.metric_answer(&Probe::Requests { index: *index });
-            Some(judge(metric, self.metric_answer(probe)?, requests))
+            Some(judge(metric, *source, self.metric_answer(probe)?, requests))
         };
         Ok(probes.iter().filter_map(measured).collect())
     }
