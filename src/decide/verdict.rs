@@ -76,9 +76,9 @@ pub fn judge(
         needed: metric.min_requests(),
     });
     let in_whole = source == MetricSource::Builtin && metric.name == Metric::DURATION;
-    let reading = match &answer.reading {
-        Reading::Value(value) if in_whole => Reading::Value(value.trunc()),
-        reading => reading.clone(),
+    let reading = match answer.reading.value().filter(|_| in_whole) {
+        Some(value) => Reading::Value(value.trunc()),
+        None => answer.reading.clone(),
     };
     let verdict = match &reading {
         Reading::Value(_) if requests.is_some_and(Requests::are_few) => Verdict::NoData,

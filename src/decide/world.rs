@@ -131,7 +131,7 @@ impl World {
         let webhooks = self.webhooks();
         let names = asked.iter().filter_map(|probe| match probe {
             Probe::Webhook { index, .. } => Some(webhooks[*index].name.clone()),
-            _ => None,
+            Probe::Readiness { .. } | Probe::Metric { .. } | Probe::Requests { .. } => None,
         });
         names.collect()
     }

@@ -169,14 +169,13 @@ impl<'a> Tick<'a> {
         let status = &self.status;
         let is_back = !status.last_promoted_spec.is_empty()
             && self.facts.revision == status.last_promoted_spec;
-        is_back
-            && match phase {
-                Phase::Waiting => self.facts.configs == status.tracked_configs,
-                _ => {
-                    Self::is_analysed(phase)
-                        && status.last_applied_spec != status.last_promoted_spec
-                }
+        let ends = match phase == Phase::Waiting {
+            true => self.facts.configs == status.tracked_configs,
+            false => {
+                Self::is_analysed(phase) && status.last_applied_spec != status.last_promoted_spec
             }
+        };
+        is_back && ends
     }
 
     /// A plan that holds when the route does not carry what the state says.

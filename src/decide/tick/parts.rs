@@ -88,16 +88,11 @@ impl Tick<'_> {
         if !self.facts.route_outdated || is_over {
             return;
         }
-        let writes = plan.effects.iter_mut().find_map(|effect| match effect {
-            Effect::SetTraffic { traffic } => {
-                let traffic = *traffic;
+        for effect in &mut plan.effects {
+            if let Effect::SetTraffic { traffic } = *effect {
                 *effect = Effect::UpdateRoute { traffic };
-                Some(())
+                return;
             }
-            _ => None,
-        });
-        if writes.is_some() {
-            return;
         }
         let Routed::Even(traffic) = self.facts.routed else {
             return;
