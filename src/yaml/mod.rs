@@ -29,6 +29,9 @@ mod tests;
 mod value;
 mod verify;
 
+#[cfg(test)]
+pub(crate) use tests::by_hand;
+
 pub use emit::to_text;
 pub use error::{EditError, YamlError};
 pub use node::{CollectionStyle, Document, Entry, Item, Kind, Node, NodeId, Property, ScalarStyle};

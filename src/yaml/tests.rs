@@ -3,6 +3,8 @@
 mod generate;
 mod properties;
 
+pub(crate) use generate::by_hand;
+
 use serde_yaml::Value;
 
 use super::*;

@@ -20,7 +20,8 @@ enum What {
     /// An earlier value with an anchor, if there is one.
     Alias,
     List(Vec<Tree>),
-    Map(Vec<Tree>),
+    /// Values with their keys, or keys made up on the way.
+    Map(Vec<(Option<String>, Tree)>),
 }
 
 /// A whole file.
@@ -63,7 +64,8 @@ pub(super) fn tree() -> impl Strategy<Value = Tree> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         let what = prop_oneof![
             1 => prop::collection::vec(inner.clone(), 0..4).prop_map(What::List),
-            2 => prop::collection::vec(inner, 0..4).prop_map(What::Map),
+            2 => prop::collection::vec(inner.prop_map(|tree| (None, tree)), 0..4)
+                .prop_map(What::Map),
         ];
         (what, any::<u16>()).prop_map(|(what, whim)| Tree { what, whim })
     })
@@ -84,6 +86,47 @@ pub(super) fn file() -> impl Strategy<Value = File> {
 /// What one value is when written without whims.
 pub(super) fn plain_value() -> impl Strategy<Value = Value> {
     tree().prop_map(|tree| Writer::new(0).flow(&tree))
+}
+
+/// A document that means `value`, in the hand that `whims` and `line_break`
+/// decide about.
+pub(crate) fn by_hand(value: &Value, whims: &[u16], line_break: u8) -> String {
+    let mut whims = whims.iter().copied().cycle();
+    let tree = Tree::of(value, &mut || whims.next().unwrap_or_default());
+    let mut writer = Writer::new(line_break);
+    writer.root(&tree);
+    writer.line();
+    writer.text
+}
+
+impl Tree {
+    fn of(value: &Value, whim: &mut impl FnMut() -> u16) -> Self {
+        let what = match value {
+            Value::Number(number) => What::Int(number.as_i64().unwrap()),
+            Value::String(text) => What::Word(text.clone()),
+            Value::Sequence(items) => {
+                What::List(items.iter().map(|item| Self::of(item, whim)).collect())
+            }
+            Value::Mapping(mapping) => {
+                let entries = mapping.iter().map(|(key, value)| {
+                    let key = key.as_str().map(str::to_owned);
+                    (key, Self::of(value, whim))
+                });
+                What::Map(entries.collect())
+            }
+            Value::Null | Value::Bool(_) | Value::Tagged(_) => What::Null,
+        };
+        Self { what, whim: whim() }
+    }
+
+    /// Is it a list or mapping with something in it?
+    fn is_filled(&self) -> bool {
+        match &self.what {
+            What::List(items) => !items.is_empty(),
+            What::Map(items) => !items.is_empty(),
+            What::Null | What::Int(_) | What::Word(_) | What::Lines(_) | What::Alias => false,
+        }
+    }
 }
 
 impl File {
@@ -194,9 +237,7 @@ impl Writer {
 
     fn root(&mut self, tree: &Tree) -> Value {
         match &tree.what {
-            What::List(items) | What::Map(items)
-                if !items.is_empty() && !tree.whim.is_multiple_of(4) =>
-            {
+            What::List(_) | What::Map(_) if tree.is_filled() && !tree.whim.is_multiple_of(4) => {
                 self.block(tree, 0)
             }
             What::Null => {
@@ -231,13 +272,13 @@ impl Writer {
             }
             What::Map(items) => {
                 let mut mapping = Mapping::new();
-                for (index, item) in items.iter().enumerate() {
+                for (index, (name, item)) in items.iter().enumerate() {
                     if index > 0 {
                         self.line();
                         self.own_comment(column, item.whim >> 3);
                         self.text += &" ".repeat(column);
                     }
-                    let name = self.key_name(item.whim >> 6);
+                    let name = self.key_name(name.as_ref(), item.whim >> 6);
                     if item.whim.is_multiple_of(13) {
                         self.text += "? ";
                         self.text += &key_text(&name, item.whim >> 4);
@@ -258,7 +299,10 @@ impl Writer {
         }
     }
 
-    fn key_name(&mut self, whim: u16) -> String {
+    fn key_name(&mut self, name: Option<&String>, whim: u16) -> String {
+        if let Some(name) = name {
+            return name.clone();
+        }
         self.keys += 1;
         let names = ["k", "weight", "é", "a b", "x.y/z"];
         format!("{}{}", names[usize::from(whim) % names.len()], self.keys)
@@ -267,8 +311,8 @@ impl Writer {
     /// What follows a dash, or the colon of a key in a mapping of that whim.
     fn after(&mut self, tree: &Tree, column: usize, mapping: Option<u16>) -> Value {
         let whim = tree.whim;
-        let in_block = !matches!(&tree.what, What::List(items) | What::Map(items) if items.is_empty())
-            && !whim.is_multiple_of(5);
+        let is_empty = matches!(tree.what, What::List(_) | What::Map(_)) && !tree.is_filled();
+        let in_block = !is_empty && !whim.is_multiple_of(5);
         match &tree.what {
             What::List(_) if in_block && mapping.is_some_and(|whim| whim.is_multiple_of(2)) => {
                 self.comment(whim >> 2);
@@ -391,11 +435,11 @@ impl Writer {
             What::Map(items) => {
                 let mut mapping = Mapping::new();
                 self.text += &format!("{{{space}");
-                for (index, item) in items.iter().enumerate() {
+                for (index, (name, item)) in items.iter().enumerate() {
                     if index > 0 {
                         self.text += ", ";
                     }
-                    let name = self.key_name(item.whim >> 6);
+                    let name = self.key_name(name.as_ref(), item.whim >> 6);
                     self.text += &key_text(&name, item.whim >> 4);
                     self.text += ": ";
                     let value = self.flow(item);

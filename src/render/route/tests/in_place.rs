@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
 use crate::api::Phase;
 use crate::decide::Routed;
 use crate::repo::manifest::ParsedFile;
-use crate::yaml::Stream;
+use crate::yaml::{Stream, by_hand};
 
 /// A strategy and the states of its runs, each with its cookies.
 struct Run {
@@ -229,5 +232,84 @@ fn one_rule_by_its_name() {
         .unwrap();
     for run in runs() {
         whole_run("several-rules", &text, &run, "{route: {rule: beta}}").unwrap();
+    }
+}
+
+const MATCHES: [&str; 4] = [
+    "[{path: {type: PathPrefix, value: /}}]",
+    "[{path: {value: /a}, headers: [{name: x-tenant, value: a}]}, {path: {type: Exact, value: /b}}]",
+    "[{headers: [{name: Cookie, type: RegularExpression, value: '.*old.*'}], queryParams: [{name: q, value: '1'}]}]",
+    "[{method: GET}]",
+];
+
+const FILTERS: [&str; 3] = [
+    "[{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x-a, value: b}], remove: [x-c]}}]",
+    "[{type: RequestMirror, requestMirror: {backendRef: {name: podinfo-canary, port: 80}, percent: 5}}]",
+    "[{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: x-a, value: b}]}}, \
+      {type: ExtensionRef, extensionRef: {group: a.b, kind: C, name: d}}]",
+];
+
+const BACKENDS: [&str; 5] = [
+    "[{name: podinfo-primary, port: 80}, {name: podinfo-canary, port: 80, weight: 0}]",
+    "[{name: podinfo-canary, weight: 0, port: 80}, {name: third, port: 80, weight: 7}, {weight: 100, name: podinfo-primary, port: 80, kind: Service}]",
+    "[{name: podinfo-primary, port: 80, weight: 1, filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {remove: [a]}}]}, \
+      {name: podinfo-canary, namespace: b, port: 80, weight: 0, filters: \
+       [{type: ResponseHeaderModifier, responseHeaderModifier: {add: [{name: x-a, value: b}], set: [{name: c, value: d}]}}]}]",
+    "[{name: podinfo-primary, port: 80}]",
+    "[{name: third, port: 80}]",
+];
+
+/// A rule of somebody's own.
+fn own_rule(backends: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    let field = |key: &'static str, values: &'static [&'static str]| {
+        let value = prop::option::of(select(values));
+        value.prop_map(move |value| value.map(|value| (key, value)))
+    };
+    let fields = (
+        field("matches", &MATCHES),
+        field("filters", &FILTERS),
+        field("timeouts", &["{request: 5s}"]),
+    );
+    let backends = select(backends).prop_map(|backends| ("backendRefs", backends));
+    let shuffled = (fields, backends).prop_map(|((matches, filters, timeouts), backends)| {
+        let optional = [matches, filters, timeouts].into_iter().flatten();
+        optional.chain([backends]).collect::<Vec<_>>()
+    });
+    shuffled.prop_shuffle().prop_map(|fields| {
+        let fields = fields.into_iter();
+        let mapping: Mapping = fields
+            .map(|(key, value)| (key.into(), yaml(value)))
+            .collect();
+        mapping.into()
+    })
+}
+
+fn own_route() -> impl Strategy<Value = Value> {
+    let others = prop::collection::vec(own_rule(&BACKENDS), 0..3);
+    let rules = (others, own_rule(&BACKENDS[..3])).prop_map(|(mut rules, weighted)| {
+        rules.push(weighted);
+        rules
+    });
+    rules.prop_shuffle().prop_map(|rules| {
+        let mut route = yaml(
+            "{apiVersion: gateway.networking.k8s.io/v1beta1, kind: HTTPRoute, metadata: {name: podinfo}}",
+        );
+        route["spec"] = object([("rules", Value::Sequence(rules))]);
+        route
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_route_in_any_hand_is_as_it_was(
+        route in own_route(),
+        whims in prop::collection::vec(any::<u16>(), 16..64),
+        line_break in 0..4_u8,
+        run in 0..7_usize,
+    ) {
+        let text = by_hand(&route, &whims, line_break);
+        prop_assert_eq!(whole_run("generated", &text, &runs()[run], "{}"), Ok(()), "{}", text);
     }
 }
