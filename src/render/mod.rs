@@ -5,6 +5,8 @@ mod changes;
 mod facts;
 pub mod route;
 pub mod service;
+#[cfg(test)]
+mod tests;
 pub mod weights;
 pub mod workload;
 

@@ -146,6 +146,29 @@ fn both(condition: &Value, found: &Value, how: Merge) -> Value {
     both
 }
 
+/// The name on which a match of the rule and one of `conditions` ask for different
+/// things: no match can ask for both.
+pub(super) fn clash(rule: &Value, conditions: &[Value]) -> Option<String> {
+    let matches = list(Some(rule), "matches");
+    let mut pairs = conditions
+        .iter()
+        .flat_map(|condition| matches.iter().map(move |found| (condition, found)));
+    pairs.find_map(|(condition, found)| {
+        LISTS.into_iter().find_map(|key| {
+            let asked = list(Some(condition), key).iter();
+            let mut named = asked.flat_map(|asked| {
+                let has = list(Some(found), key).iter();
+                has.map(move |has| (asked, has))
+            });
+            let differs = |(asked, has): &(&Value, &Value)| {
+                same_name(key, asked, has) && !same_condition(key, asked, has)
+            };
+            let (asked, _) = named.find(differs)?;
+            Some(asked.get("name")?.as_str()?.to_owned())
+        })
+    })
+}
+
 /// Names of headers do not heed case, those of query parameters do.
 fn same_name(key: &str, one: &Value, other: &Value) -> bool {
     let name = |value: &Value| {

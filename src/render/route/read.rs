@@ -134,8 +134,9 @@ pub(in crate::render) fn outdated(canary: &Canary) -> bool {
 }
 
 /// Refuses a route that the strategy would take beyond what the Gateway API
-/// allows. Told before a release begins, and not in the middle of one that could
-/// then neither advance nor be rolled back.
+/// allows, or whose conditions contradict those of the strategy. Told before a
+/// release begins; while the canary has traffic nothing may stand in the way of a
+/// rollback.
 ///
 /// # Errors
 /// With the place of the rule.
@@ -144,6 +145,10 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
         return Ok(());
     };
     let subject = Subject::of(canary, route);
+    let routed = subject.status.and_then(|status| status.routed);
+    if routed.is_some_and(|routed| routed != Traffic::PRIMARY) {
+        return Ok(());
+    }
     let analysis = canary.spec.analysis.as_ref();
     let state = RouteState {
         traffic: Traffic {
@@ -152,26 +157,35 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
         },
         cookies: affinity::affinity(&canary.spec).map_or_else(Cookies::default, Cookies::sample),
     };
-    let rules = rules(&route.value).iter();
-    let base: Vec<Value> = rules
-        .filter(|rule| !subject.is_added(rule))
-        .cloned()
-        .collect();
+    let own = rules(&route.value).iter().enumerate();
+    let own = own.filter(|(_, rule)| !subject.is_added(rule));
+    let (positions, base): (Vec<usize>, Vec<Value>) =
+        own.map(|(index, rule)| (index, rule.clone())).unzip();
+    let steering = Steering::new(&subject, &state);
+    let shown = format!("{} {}", route.kind, route.name);
+    if let Some((rule, name)) = steering.clash(&base).filter(|_| !subject.generated) {
+        let at = format!("spec.rules[{}].matches", positions[rule]);
+        let message = format!("asks for another {name}: no request could have both");
+        return Err(
+            Error::document(format!("{shown} has a rule that a release cannot divide"))
+                .at([route.error_at(&at, message)])
+                .hint(
+                    "take the condition out of the rule, or name another rule in \
+                     spec.gitops.route.rule",
+                ),
+        );
+    }
+    let wanted = steering.steer(&base).into_iter();
+    let wanted: Vec<Value> = wanted.map(|placed| placed.rule).collect();
     let before = limits::broken(&base, subject.kind);
-    let wanted = Steering::new(&subject, &state).steer(&base);
-    let wanted: Vec<Value> = wanted.into_iter().map(|placed| placed.rule).collect();
     match limits::broken(&wanted, subject.kind) {
-        Some(broken) if before.is_none() => {
-            let shown = format!("{} {}", route.kind, route.name);
-            Err(
-                Error::document(format!("{shown} has no room for what a release adds"))
-                    .at([route.error_at("spec.rules", format!("during a release {broken}"))])
-                    .hint(
-                        "split the route in two, or name one rule for the release in \
-                         spec.gitops.route.rule",
-                    ),
-            )
-        }
+        Some(broken) if before.is_none() => Err(Error::document(format!(
+            "{shown} has no room for what a release adds"
+        ))
+        .at([route.error_at("spec.rules", format!("during a release {broken}"))])
+        .hint(
+            "split the route in two, or name one rule for the release in spec.gitops.route.rule",
+        )),
         Some(_) | None => Ok(()),
     }
 }

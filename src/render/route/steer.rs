@@ -73,6 +73,21 @@ impl<'a> Steering<'a> {
         wanted
     }
 
+    /// A weighted rule, by its place among `base`, and the header or parameter on
+    /// which it asks for something else than the rules to be added beside it.
+    pub(super) fn clash(&self, base: &[Value]) -> Option<(usize, String)> {
+        let carries = |rule: &Value| matches::carries(rule, &self.conditions);
+        let weighted = base.iter().enumerate();
+        let mut weighted = weighted.filter(|(_, rule)| self.subject.is_weighted(rule));
+        if weighted.clone().any(|(_, rule)| carries(rule)) {
+            return None;
+        }
+        let cookie = self.state.cookies.canary.as_ref().map(Cookie::condition);
+        let cookie = cookie.filter(|_| self.conditions.is_empty());
+        let conditions: Vec<Value> = self.conditions.iter().cloned().chain(cookie).collect();
+        weighted.find_map(|(index, rule)| Some((index, matches::clash(rule, &conditions)?)))
+    }
+
     /// The rule without what earlier steps added to it.
     fn bare(&self, rule: &Mapping) -> Mapping {
         let mut bare = rule.clone();

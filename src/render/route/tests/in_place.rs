@@ -77,13 +77,13 @@ fn runs() -> Vec<Run> {
     ]
 }
 
-fn podinfo(analysis: &str, gitops: &str) -> Canary {
+pub(super) fn podinfo(analysis: &str, gitops: &str) -> Canary {
     let mut canary = canary("name: podinfo", analysis);
     canary.spec.gitops = serde_yaml::from_str(gitops).unwrap();
     canary
 }
 
-fn manifest(text: &str) -> Manifest {
+pub(super) fn manifest(text: &str) -> Manifest {
     let file = Arc::new(ParsedFile::parse("route.yaml", text.as_bytes()).unwrap());
     let mut routes = file.manifests();
     routes.retain(|manifest| manifest.kind.ends_with("Route"));
@@ -91,7 +91,7 @@ fn manifest(text: &str) -> Manifest {
 }
 
 /// The text in another state; the status then knows what was added.
-fn step(
+pub(super) fn step(
     canary: &mut Canary,
     text: &str,
     traffic: Traffic,

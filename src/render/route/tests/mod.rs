@@ -7,6 +7,7 @@ use super::*;
 mod corpus;
 mod examples;
 mod in_place;
+mod reading;
 mod schema;
 
 fn yaml(text: &str) -> Value {

@@ -266,7 +266,7 @@ fn the_crds_refuse_what_is_wrong() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn the_crds_take_what_validation_lets_through(all in prop::collection::vec(canaries(), 8)) {
