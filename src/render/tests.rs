@@ -202,3 +202,40 @@ spec:
     let status = folder.resolve().1.canary.status.unwrap();
     assert!(status.added_rules.is_empty());
 }
+
+#[test]
+fn a_route_of_another_kind_has_weights_only() {
+    let tcp = "apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: {name: shop, namespace: prod}
+spec:
+  rules:
+  - backendRefs: [{name: shop-primary, port: 80, weight: 100}, {name: shop-canary, port: 80, weight: 0}]
+";
+    let folder = Folder::new("", "stepWeight: 10");
+    folder.write("route.yaml", tcp);
+    let named = |folder: &Folder| {
+        let text = folder.read("canary.yaml");
+        let gitops = "  gitops: {route: {kind: TCPRoute}}\n  analysis:";
+        folder.write("canary.yaml", &text.replacen("  analysis:", gitops, 1));
+    };
+    named(&folder);
+    folder.set(Traffic::canary(10), |_| {});
+    let expected = tcp.replace("100", "90").replace("weight: 0", "weight: 10");
+    assert_eq!(folder.read("route.yaml"), expected);
+
+    folder.canary("", "iterations: 2, mirror: true");
+    named(&folder);
+    let files = Files::in_folder(folder.dir.path()).unwrap();
+    let inventory = Inventory::load(files).unwrap();
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let error = rollout::resolve(&inventory, &inventory.canaries()[0], now).unwrap_err();
+    let place = &error.diagnostics()[0];
+    insta::assert_snapshot!(
+        format!("{}: {}\n{}", place.location().unwrap(), place.message, place.hint.as_ref().unwrap()),
+        @"
+    canary.yaml:8:57: cannot be done by a TCPRoute, which has weights only
+    use `stepWeight` alone, or an HTTPRoute
+    "
+    );
+}

@@ -4,10 +4,10 @@
 //! Both go through the same steps on plain data. A *base rule* is a rule that
 //! stands in the route whether or not a release runs; a *weighted rule* is a
 //! base rule with the backends of primary and canary, or the one that
-//! `spec.gitops.route.rule` names. [`steer`] makes of the base rules those that
+//! `spec.gitops.route.rule` names. `steer` makes of the base rules those that
 //! a state of the release asks for: it sets weights, adds the filters and rules
 //! that the strategy needs, and leaves everything else alone. A generated route
-//! is made by [`generate`] from the rules of `spec.service`; [`edit`] takes what
+//! is made by `generate` from the rules of `spec.service`; `edit` takes what
 //! stands in a file, without what earlier steps added, and writes the difference.
 //!
 //! What Weirkeeper added is recognised again: rules by the checksum of their
