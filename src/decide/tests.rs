@@ -434,19 +434,6 @@ fn after_a_failed_promotion_the_way_back_is_a_release() {
     );
 }
 
-/// Where the canary has all traffic, a primary that breaks gets none.
-#[test]
-fn a_stuck_primary_is_not_sent_all_traffic() {
-    let mut world = World::new("threshold: 5, stepWeight: 100");
-    world.release("v2");
-    world.tick();
-    world.tick();
-    assert_eq!(world.traffic(), Traffic::CANARY);
-    world.primary = Readiness::Stuck("crash loop".into());
-    assert_eq!(world.tick().action, Action::Held);
-    assert_eq!(world.traffic(), Traffic::CANARY);
-}
-
 #[test]
 fn weights_set_by_hand_do_not_switch_off_the_checks_of_another_revision() {
     let mut world = World::new("threshold: 1, stepWeight: 10");

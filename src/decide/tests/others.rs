@@ -3,7 +3,7 @@
 
 use crate::api::{OnNoData, Phase, Traffic};
 use crate::decide::world::World;
-use crate::decide::{Action, Effect, Probe, Reading};
+use crate::decide::{Action, Effect, Probe, Readiness, Reading};
 
 #[test]
 fn few_requests_hold_when_the_metric_says_so() {
@@ -91,5 +91,25 @@ fn iterations_lowered_during_a_run_end_it() {
         }
         world.canary.spec.analysis.as_mut().unwrap().iterations = Some(1);
         assert_eq!(world.tick().action, Action::Promoting, "{strategy}");
+    }
+}
+
+/// A broken primary ends a run, whatever the strategy has sent to the canary.
+#[test]
+fn a_stuck_primary_rolls_back() {
+    for steps in [
+        "stepWeight: 50",
+        "iterations: 3, match: [{headers: {x: {exact: y}}}]",
+        "iterations: 1",
+    ] {
+        let mut world = World::new(&format!("threshold: 1, {steps}"));
+        world.release("v2");
+        for _ in 0..3 {
+            world.tick();
+        }
+        world.primary = Readiness::Stuck("no pods".into());
+        let plan = world.tick();
+        assert_eq!(plan.action, Action::RolledBack, "{steps}");
+        assert_eq!(world.traffic(), Traffic::PRIMARY);
     }
 }

@@ -144,7 +144,10 @@ impl Tick<'_> {
             Readiness::Stuck(why) => (why, true),
         };
         let promoting = matches!(phase, Phase::Promoting | Phase::Finalising);
-        let canary_serves = !promoting && self.facts.routed.traffic().percent() == 100;
+        // After a failed promotion, that is; in a run the route says less: an A/B
+        // test sends matching requests to the canary only.
+        let canary_serves =
+            !Self::is_running(phase) && self.facts.routed.traffic().percent() == 100;
         Ok(Some(if canary_serves {
             let advice = format!(
                 "{why}; all traffic stays on the canary until it is: \

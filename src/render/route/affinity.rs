@@ -58,19 +58,11 @@ impl Cookie {
         text
     }
 
-    /// `Set-Cookie` for the browser to forget it. It has to say where the cookie
-    /// belongs, else browsers take it for another one; Flagger leaves that out.
-    pub(super) fn unset(&self, affinity: &SessionAffinity) -> String {
-        let place = SessionAffinity {
-            domain: affinity.domain.clone(),
-            path: affinity.path.clone(),
-            partitioned: affinity.partitioned,
-            secure: affinity
-                .secure
-                .filter(|_| affinity.partitioned == Some(true)),
-            ..SessionAffinity::default()
-        };
-        self.set(&place, -1)
+    /// `Set-Cookie` for the browser to forget it, as Flagger writes it: one that
+    /// was set for a domain or a path stays until its `Max-Age`, and no rule
+    /// looks for its value any more.
+    pub(super) fn unset(&self) -> String {
+        self.set(&SessionAffinity::default(), -1)
     }
 }
 

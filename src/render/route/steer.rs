@@ -137,9 +137,9 @@ impl<'a> Steering<'a> {
                 false => vec![self.copy(rule, &self.conditions, traffic)],
             };
         }
-        let Some(affinity) = self.affinity else {
+        if self.affinity.is_none() {
             return Vec::new();
-        };
+        }
         let sticky = |cookie: &Option<Cookie>, traffic: Traffic| {
             let condition = [cookie.as_ref()?.condition()];
             Some(self.copy(rule, &condition, traffic))
@@ -158,7 +158,7 @@ impl<'a> Steering<'a> {
         let forget = previous.and_then(|previous| {
             let mut copy = sticky(&cookies.previous, all(Traffic::PRIMARY))?;
             let rule = copy.rule.as_mapping_mut()?;
-            add_cookie(rule, &previous.unset(affinity));
+            add_cookie(rule, &previous.unset());
             Some(copy)
         });
         forget.into_iter().collect()

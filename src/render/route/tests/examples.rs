@@ -208,10 +208,7 @@ fn cookies_say_where_they_belong() {
     assert!(!running.contains('Y'), "{running}");
     let status = cookies(None, Some("old=X"), None);
     let after = rules("", analysis, &status, Traffic::PRIMARY);
-    assert!(
-        after.contains("old=X; Max-Age=-1; Domain=example.com; Partitioned; Path=/app; Secure"),
-        "{after}"
-    );
+    assert!(after.contains("old=X; Max-Age=-1\n"), "{after}");
 }
 
 #[test]
