@@ -1,6 +1,6 @@
 //! Header changes and the cross-origin policy, as the Gateway API takes them.
 
-use super::rules::{Found, at_most, filled, http_names, is_http_name};
+use super::rules::{Found, METHODS, at_most, filled, http_names, is_http_name};
 use crate::api::words::quoted;
 use crate::api::{CorsPolicy, FieldPath, HeaderOperations, Problem, parse_duration};
 
@@ -70,7 +70,7 @@ pub(super) fn cors_policy(found: &mut Found, path: &FieldPath, cors: &CorsPolicy
         for (index, item) in list.iter().enumerate().filter(|(_, item)| *item != ALL) {
             let (fits, what) = match name {
                 "allowOrigin" => (is_origin(item), "an origin, as https://example.com"),
-                "allowMethods" => (super::matches::METHODS.contains(&&**item), "a method"),
+                "allowMethods" => (METHODS.contains(&&**item), "a method"),
                 _ => (is_http_name(item), "the name of a header"),
             };
             if !fits {

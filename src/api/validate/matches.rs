@@ -4,14 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::headers;
-use super::rules::{Found, at_most, filled, http_names, one_of};
+use super::rules::{Found, METHODS, at_most, filled, http_names, one_of};
 use crate::api::words::{name_list, quoted};
 use crate::api::{FieldPath, HttpMatch, Problem, StringMatch};
-
-/// The methods the Gateway API knows.
-pub(super) const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-];
 
 /// Longest path.
 const MAX_PATH: usize = 1024;

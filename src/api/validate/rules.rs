@@ -6,6 +6,11 @@ use url::Url;
 use crate::api::words::{closest, name_list, quoted};
 use crate::api::{FieldPath, Metadata, Problem, parse_duration};
 
+/// The methods the Gateway API knows.
+pub(super) const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
 /// Longest name of an object.
 const MAX_NAME: usize = 253;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
-use super::steer::{Placed, Steering};
+use super::steer::{Placed, Steering, added};
 use super::{RouteState, Subject, backends, generate, is_service, matches, rules};
 use crate::api::{Canary, FieldPath, Traffic};
 use crate::render::mapping;
@@ -82,14 +82,6 @@ fn put(
         None if exists => stream.remove_key(document, &path),
         None => Ok(()),
     }
-}
-
-/// Checksums of the added ones of `rules`.
-pub(super) fn added(rules: &[Placed]) -> Vec<String> {
-    let added = rules.iter().filter(|placed| placed.base.is_none());
-    added
-        .map(|placed| matches::checksum(&placed.rule))
-        .collect()
 }
 
 struct Edit<'a> {

@@ -56,7 +56,7 @@ pub fn checksum(spec: &CanarySpec) -> String {
 
 /// Checksums of the rules that `state` adds to the generated route.
 pub(in crate::render) fn added_rules(spec: &CanarySpec, state: &RouteState) -> Vec<String> {
-    super::edit::added(&rules(spec, state))
+    super::steer::added(&rules(spec, state))
 }
 
 /// The rules of the generated route.

@@ -252,6 +252,14 @@ impl<'a> Steering<'a> {
     }
 }
 
+/// Checksums of the added ones of `rules`.
+pub(super) fn added(rules: &[Placed]) -> Vec<String> {
+    let added = rules.iter().filter(|placed| placed.base.is_none());
+    added
+        .map(|placed| matches::checksum(&placed.rule))
+        .collect()
+}
+
 impl Subject<'_> {
     /// Are the filters that mirror to the canary ours? Only while somebody asks
     /// for mirroring, or it is on.
