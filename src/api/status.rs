@@ -36,6 +36,14 @@ pub struct Status {
     /// The weights Weirkeeper last wrote to the route; absent before it wrote any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routed: Option<Traffic>,
+    /// Checksum of the `analysis.match` that the weights are for; absent when
+    /// they are for every request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed_match: Option<String>,
+    /// Revision that the primary was last given: not yet the promoted one while
+    /// a promotion is under way, or after it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_spec: Option<String>,
     /// Checksum of what the generated route was made from; absent when the
     /// route is the user's own.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -309,7 +317,7 @@ pub fn validate_status(status: &Status, now: Timestamp) -> Vec<Problem> {
         .phase
         .is_some_and(|phase| phase.is_active() && phase != Phase::Initializing);
     check(
-        running && status.last_applied_spec.is_empty(),
+        running && status.phase != Some(Phase::Waiting) && status.last_applied_spec.is_empty(),
         "lastAppliedSpec",
         "is empty, but a rollout is under way".to_owned(),
     );

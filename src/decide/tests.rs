@@ -1,6 +1,7 @@
 //! The worked sequences of Flagger, and what differs from it on purpose.
 
 mod affinity;
+mod changes;
 mod gates;
 mod others;
 

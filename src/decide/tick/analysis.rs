@@ -22,14 +22,14 @@ impl Tick<'_> {
     /// the canary there is nothing to measure yet, and the pre-rollout webhooks
     /// decide; else the checks do.
     pub(super) fn analyse(&self, drift: Option<Plan>) -> Stage {
-        let (failed, threshold) = (self.status.failed_checks, self.analysis.threshold());
-        if failed >= threshold {
-            let checks = if failed == 1 { "check" } else { "checks" };
-            let why = format!("{failed} failed {checks} reached the threshold of {threshold}");
-            return Ok(self.rollback(&why));
+        if let Some(rollback) = self.too_many_failures() {
+            return Ok(rollback);
         }
-        let routed = self.facts.routed.traffic();
-        let untouched = routed.canary == 0 && !routed.mirrored && self.status.iterations == 0;
+        let routed = self.routed.traffic();
+        // A hand that took one rule back leaves the canary with the others'.
+        let is_exposed = drift.is_some() && self.facts.exposed > 0;
+        let untouched =
+            routed.canary == 0 && !routed.mirrored && self.status.iterations == 0 && !is_exposed;
         if untouched {
             return match drift {
                 Some(drift) => Ok(drift),
@@ -51,6 +51,14 @@ impl Tick<'_> {
         };
         plan.measurements = checked.measurements;
         Ok(plan)
+    }
+
+    /// Stage 17.
+    pub(super) fn too_many_failures(&self) -> Option<Plan> {
+        let (failed, threshold) = (self.status.failed_checks, self.analysis.threshold());
+        let checks = if failed == 1 { "check" } else { "checks" };
+        let why = format!("{failed} failed {checks} reached the threshold of {threshold}");
+        (failed >= threshold).then(|| self.rollback(&why))
     }
 
     fn first_step(&self) -> Stage {

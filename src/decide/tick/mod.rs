@@ -4,6 +4,7 @@ mod analysis;
 mod gates;
 mod news;
 mod parts;
+mod route;
 mod stages;
 mod strategies;
 
@@ -11,12 +12,21 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use self::route::Rewrite;
 use super::{Action, Answer, Answers, Facts, Plan, Probe, Readiness, Routed, Workload};
-use crate::api::{Analysis, Canary, CanarySpec, GitOps, OnDrift, Phase, Status};
+use crate::api::{Analysis, Canary, CanarySpec, GitOps, OnDrift, Phase, Status, Traffic};
 
 /// Probes without an answer; ends the tick until they have one.
 #[derive(Debug)]
 pub(super) struct Ask(pub(super) Vec<Probe>);
+
+/// A plan that waits for a workload, or ends what nobody waits for any longer.
+enum Wait {
+    /// It is known how the workload is.
+    Known(Plan),
+    /// Nobody can tell.
+    Unknown(Plan),
+}
 
 /// A stage either ends with its value or asks.
 type Stage<T = Plan> = Result<T, Ask>;
@@ -31,6 +41,9 @@ pub(super) struct Tick<'a> {
     now: Timestamp,
     namespace: Option<&'a str>,
     status: Status,
+    /// What the route does, as far as the strategy of now is concerned.
+    routed: Routed,
+    rewrite: Rewrite,
 }
 
 impl<'a> Tick<'a> {
@@ -44,7 +57,14 @@ impl<'a> Tick<'a> {
             Some(analysis) => Cow::Borrowed(analysis),
             None => Cow::Owned(Analysis::default()),
         };
+        let status = canary.status.clone().unwrap_or_default();
+        let rewrite = Rewrite::of(&analysis, &status);
         Self {
+            routed: match rewrite {
+                Rewrite::Reset => Routed::Even(Traffic::PRIMARY),
+                Rewrite::None | Rewrite::InPlace => facts.routed.clone(),
+            },
+            rewrite,
             analysis,
             gitops: canary.spec.gitops(),
             spec: &canary.spec,
@@ -52,13 +72,14 @@ impl<'a> Tick<'a> {
             facts,
             answers,
             now,
-            status: canary.status.clone().unwrap_or_default(),
+            status,
         }
     }
 
     /// The stages, and what concerns all of them.
     pub(super) fn run(&self) -> Stage {
         let mut plan = self.stages()?;
+        self.rewrite_route(&mut plan);
         self.update_route(&mut plan);
         plan.events = self.events(&plan);
         Ok(plan)
@@ -87,9 +108,11 @@ impl<'a> Tick<'a> {
         if !self.facts.services {
             return Ok(self.restore_services());
         }
-        if let Some(plan) = self.primary_not_ready(phase)? {
-            return Ok(plan);
-        }
+        let unknown = match self.primary_not_ready(phase)? {
+            Some(Wait::Unknown(plan)) if Self::is_analysed(phase) => Some(plan),
+            Some(Wait::Unknown(plan) | Wait::Known(plan)) => return Ok(plan),
+            None => None,
+        };
         let drift = self.drift();
         if !Self::is_running(phase) {
             return match drift {
@@ -101,8 +124,19 @@ impl<'a> Tick<'a> {
         if Self::is_analysed(phase) && self.has_new_revision() && drift.is_none() {
             return Ok(self.restart());
         }
-        if let Some(plan) = self.canary_not_ready()? {
-            return Ok(plan);
+        let unknown = match self.canary_not_ready()? {
+            Some(Wait::Unknown(plan)) if Self::is_analysed(phase) => unknown.or(Some(plan)),
+            Some(Wait::Unknown(plan) | Wait::Known(plan)) => return Ok(plan),
+            None => unknown,
+        };
+        // Nobody can tell whether the workloads are ready: nothing goes on, but a
+        // rollback that is due does not wait for that.
+        if let Some(held) = unknown {
+            let rollback = match self.asked_to_roll_back(phase)? {
+                Some(asked) => Some(asked),
+                None => self.too_many_failures(),
+            };
+            return Ok(rollback.unwrap_or(held));
         }
         if self.spec.skips_analysis() {
             return Ok(drift.unwrap_or_else(|| self.promote_at_once()));
@@ -158,8 +192,15 @@ impl<'a> Tick<'a> {
         // the way back to the promoted revision is a release like any other.
         let served_by_canary = self.status.phase == Some(Phase::Failed)
             && self.status.routed.is_some_and(|routed| routed.canary > 0);
+        // In a run what counts is what the primary has, which is not what was
+        // promoted if the promotion failed.
+        let primary = match self.status.phase.is_some_and(Self::is_analysed) {
+            true => self.status.primary_spec.as_ref(),
+            false => None,
+        };
+        let stable = primary.unwrap_or(&self.status.last_promoted_spec);
         let spec_changed = self.facts.revision != self.status.last_applied_spec
-            && (served_by_canary || self.facts.revision != self.status.last_promoted_spec);
+            && (served_by_canary || self.facts.revision != *stable);
         spec_changed || self.facts.configs != self.status.tracked_configs
     }
 
@@ -175,16 +216,21 @@ impl<'a> Tick<'a> {
                 Self::is_analysed(phase) && status.last_applied_spec != status.last_promoted_spec
             }
         };
-        is_back && ends
+        // After a failed promotion the primary does not run what was promoted.
+        let primary = status.primary_spec.as_ref();
+        is_back && ends && primary.is_none_or(|primary| *primary == self.facts.revision)
     }
 
     /// A plan that holds when the route does not carry what the state says.
     fn drift(&self) -> Option<Plan> {
         let recorded = self.status.routed?;
-        if self.gitops.on_drift == OnDrift::Follow || self.facts.routed.agrees_with(recorded) {
+        if self.rewrite == Rewrite::Reset {
             return None;
         }
-        let found = match &self.facts.routed {
+        if self.gitops.on_drift == OnDrift::Follow || self.routed.agrees_with(recorded) {
+            return None;
+        }
+        let found = match &self.routed {
             Routed::Missing => {
                 "the route, or its split between primary and canary, is gone".to_owned()
             }

@@ -45,29 +45,11 @@ impl Tick<'_> {
     /// What happened (Flagger: `events.go`): what the webhooks said, then what
     /// became of the tick. A gate that is still closed is not told again.
     pub(super) fn events(&self, plan: &Plan) -> Vec<Event> {
-        let quiet = match plan.action {
-            Action::NotDue => true,
-            Action::Idle => plan.is_empty(),
-            Action::Held => {
-                let waits = matches!(plan.phase, Some(Phase::Waiting | Phase::WaitingPromotion));
-                plan.is_empty() && waits
-            }
-            Action::Initialized
-            | Action::Started
-            | Action::Advanced
-            | Action::Halted
-            | Action::Promoting
-            | Action::Finalising
-            | Action::Succeeded
-            | Action::RolledBack
-            | Action::Restarted
-            | Action::Suspended
-            | Action::Failed => false,
-        };
-        if quiet {
-            return Vec::new();
-        }
+        let waits = matches!(plan.phase, Some(Phase::Waiting | Phase::WaitingPromotion));
         let kind = match plan.action {
+            Action::NotDue => return Vec::new(),
+            Action::Idle if plan.is_empty() => return Vec::new(),
+            Action::Held if plan.is_empty() && waits => return Vec::new(),
             Action::Held | Action::Halted | Action::RolledBack | Action::Failed => {
                 EventType::Warning
             }
@@ -78,7 +60,6 @@ impl Tick<'_> {
             | Action::Finalising
             | Action::Succeeded
             | Action::Restarted
-            | Action::NotDue
             | Action::Idle
             | Action::Suspended => EventType::Normal,
         };
@@ -86,21 +67,52 @@ impl Tick<'_> {
             kind,
             message: format!("{}: {}", self.target(), plan.reasons.join("; ")),
         };
-        self.passed().chain([told]).collect()
+        self.passed().into_iter().chain([told]).collect()
     }
 
-    /// The webhooks that let the rollout go on.
-    fn passed(&self) -> impl Iterator<Item = Event> {
-        self.answers.iter().filter_map(|(probe, answer)| {
+    /// The webhooks that let the rollout go on, in the order of their stages.
+    fn passed(&self) -> Vec<Event> {
+        let passed = self.answers.iter().filter_map(|(probe, answer)| {
             let (Probe::Webhook { index, .. }, Answer::Webhook(answer)) = (probe, answer) else {
                 return None;
             };
             let webhook = self.analysis.webhooks().get(*index)?;
             let goes_on = answer.passed != (webhook.kind == WebhookType::Rollback);
-            goes_on.then(|| Event {
-                kind: EventType::Normal,
-                message: format!("{}: {}", self.target(), said((webhook, answer))),
-            })
-        })
+            goes_on.then_some((webhook, answer))
+        });
+        let mut passed: Vec<_> = passed.collect();
+        passed.sort_by_key(|(webhook, _)| stage(webhook.kind));
+        let events = passed.into_iter().map(|(webhook, answer)| Event {
+            kind: EventType::Normal,
+            message: match webhook.kind {
+                WebhookType::Rollback => {
+                    format!(
+                        "{}: webhook {} asks for no rollback",
+                        self.target(),
+                        webhook.name
+                    )
+                }
+                WebhookType::ConfirmRollout
+                | WebhookType::PreRollout
+                | WebhookType::Rollout
+                | WebhookType::ConfirmTrafficIncrease
+                | WebhookType::ConfirmPromotion
+                | WebhookType::PostRollout
+                | WebhookType::Event => format!("{}: {}", self.target(), said((webhook, answer))),
+            },
+        });
+        events.collect()
+    }
+}
+
+/// When the webhooks of a type are asked, in Flagger's order.
+fn stage(kind: WebhookType) -> u8 {
+    match kind {
+        WebhookType::Rollback => 0,
+        WebhookType::ConfirmRollout => 1,
+        WebhookType::PreRollout | WebhookType::Rollout => 2,
+        WebhookType::ConfirmTrafficIncrease => 3,
+        WebhookType::ConfirmPromotion => 4,
+        WebhookType::PostRollout | WebhookType::Event => 5,
     }
 }

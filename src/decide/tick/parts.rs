@@ -11,6 +11,7 @@ impl Tick<'_> {
         status.canary_weight = 0;
         status.failed_checks = 0;
         status.iterations = 0;
+        status.routed_match = self.audience();
         status.last_applied_spec.clone_from(&self.facts.revision);
         status.tracked_configs.clone_from(&self.facts.configs);
     }
@@ -44,67 +45,6 @@ impl Tick<'_> {
             last_update_time: Some(self.now),
             last_transition_time: transition,
         }];
-    }
-
-    pub(super) fn traffic_to(&self, traffic: Traffic, status: &mut Status) -> Vec<Effect> {
-        status.routed = Some(traffic);
-        self.renew_cookies(traffic, status);
-        match self.facts.routed.agrees_with(traffic) {
-            true => Vec::new(),
-            false => vec![Effect::SetTraffic { traffic }],
-        }
-    }
-
-    /// A run gets a canary cookie with its first traffic and hands it on as the
-    /// previous one with its last. The primary's is made once
-    /// (Flagger: `gateway_api.go`, `getSessionAffinityRouteRules`; it makes the
-    /// latter without a name, too).
-    fn renew_cookies(&self, traffic: Traffic, status: &mut Status) {
-        if traffic.canary == 0 {
-            if let Some(cookie) = status.session_affinity_cookie.take() {
-                status.previous_session_affinity_cookie = Some(cookie);
-            }
-            return;
-        }
-        let Some(affinity) = &self.analysis.session_affinity else {
-            return;
-        };
-        let value =
-            |of: &str| cookie_value(&[of, &status.last_applied_spec, &self.now.to_string()]);
-        let primary = affinity.primary_cookie_name.as_deref().unwrap_or_default();
-        let (ours, primarys) = (value("canary"), value("primary"));
-        status
-            .session_affinity_cookie
-            .get_or_insert_with(|| format!("{}={ours}", affinity.cookie_name));
-        status
-            .primary_session_affinity_cookie
-            .get_or_insert_with(|| format!("{primary}={primarys}"));
-    }
-
-    /// A generated route follows `spec.service` in every tick, with the weights
-    /// it has (Flagger resets them).
-    pub(super) fn update_route(&self, plan: &mut Plan) {
-        let is_over = matches!(plan.action, Action::Suspended | Action::NotDue);
-        if !self.facts.route_outdated || is_over {
-            return;
-        }
-        for effect in &mut plan.effects {
-            if let Effect::SetTraffic { traffic } = *effect {
-                *effect = Effect::UpdateRoute { traffic };
-                return;
-            }
-        }
-        let Routed::Even(traffic) = self.facts.routed else {
-            return;
-        };
-        plan.effects.push(Effect::UpdateRoute { traffic });
-        plan.reasons
-            .push("the generated route follows spec.service".to_owned());
-        // Not a step: the clocks of step and deadline go on.
-        plan.status.get_or_insert_with(|| Status {
-            last_transition_time: Some(self.now),
-            ..self.status.clone()
-        });
     }
 
     /// Stops the target's pods; in a later commit when this one takes traffic
@@ -154,9 +94,9 @@ impl Tick<'_> {
 
     /// What the route carries afterwards: what is written, else what was found.
     fn traffic_after(&self, status: &Status, changed: bool) -> Option<Traffic> {
-        match (changed, &self.facts.routed) {
+        match (changed, &self.routed) {
             (false, Routed::Even(found)) => Some(*found),
-            (false, Routed::Uneven(_)) => Some(self.facts.routed.traffic()),
+            (false, Routed::Uneven(_)) => Some(self.routed.traffic()),
             (true, _) | (false, Routed::Missing) => status.routed,
         }
     }
@@ -192,18 +132,6 @@ impl Tick<'_> {
             post_rollout: false,
         }
     }
-}
-
-/// Ten letters, as Flagger's random ones, but the same for the same tick: a
-/// decision made twice is made alike.
-fn cookie_value(of: &[&str]) -> String {
-    use sha2::{Digest as _, Sha256};
-    const LETTERS: &[u8; 52] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let digest = Sha256::digest(of.join("\n").as_bytes());
-    let letters = digest.iter().take(10);
-    letters
-        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
-        .collect()
 }
 
 /// What the condition `Promoted` says in words.

@@ -1,6 +1,6 @@
 //! The stages around the analysis: bootstrap, start, restart, promotion, end.
 
-use super::{Stage, Tick};
+use super::{Stage, Tick, Wait};
 use crate::api::{AlertSeverity, Deferred, Phase, Traffic};
 use crate::decide::{Action, Effect, Plan, Primary, Readiness, Workload, after_promotion_step};
 
@@ -40,9 +40,11 @@ impl Tick<'_> {
             Primary::Missing | Primary::Different => String::new(),
         };
         status.last_applied_spec.clone_from(&revision);
+        status.primary_spec = Some(revision.clone()).filter(|revision| !revision.is_empty());
         status.last_promoted_spec = revision;
         status.tracked_configs.clone_from(&self.facts.configs);
         status.routed = Some(Traffic::PRIMARY);
+        status.routed_match = self.audience();
         let mut effects = vec![
             Effect::EnsureServices,
             Effect::PointApexAtPrimary,
@@ -134,23 +136,26 @@ impl Tick<'_> {
 
     /// Stage 8. While a promotion runs a stuck primary is the broken side, so
     /// traffic goes to the canary; where the canary has all traffic it keeps it.
-    pub(super) fn primary_not_ready(&self, phase: Phase) -> Stage<Option<Plan>> {
+    pub(super) fn primary_not_ready(&self, phase: Phase) -> Stage<Option<Wait>> {
         if self.spec.skips_analysis() {
             return Ok(None);
         }
         let (why, stuck) = match self.readiness(Workload::Primary)? {
             Readiness::Ready => return Ok(None),
-            Readiness::NotReady(why) | Readiness::Unknown(why) => (why, false),
+            Readiness::Unknown(why) => {
+                let held = self.unchanged(Action::Held, why.clone());
+                return Ok(Some(Wait::Unknown(held)));
+            }
+            Readiness::NotReady(why) => (why, false),
             Readiness::Stuck(why) => (why, true),
         };
         let promoting = matches!(phase, Phase::Promoting | Phase::Finalising);
         // After a failed promotion, that is; in a run the route says less: an A/B
         // test sends matching requests to the canary only.
-        let canary_serves =
-            !Self::is_running(phase) && self.facts.routed.traffic().percent() == 100;
-        Ok(Some(if canary_serves {
+        let canary_serves = !Self::is_running(phase) && self.routed.traffic().percent() == 100;
+        Ok(Some(Wait::Known(if canary_serves {
             let advice = format!(
-                "{why}; all traffic stays on the canary until it is: \
+                "{why}; the canary keeps its traffic until it is: \
                  repair the pod template of {} by hand",
                 self.spec.primary_name()
             );
@@ -161,16 +166,16 @@ impl Tick<'_> {
             self.fail_promotion(why)
         } else {
             self.rollback(why)
-        }))
+        })))
     }
 
-    pub(super) fn canary_not_ready(&self) -> Stage<Option<Plan>> {
+    pub(super) fn canary_not_ready(&self) -> Stage<Option<Wait>> {
+        let held = |why: &String| self.unchanged(Action::Held, why.clone());
         Ok(match self.readiness(Workload::Canary)? {
             Readiness::Ready => None,
-            Readiness::NotReady(why) | Readiness::Unknown(why) => {
-                Some(self.unchanged(Action::Held, why.clone()))
-            }
-            Readiness::Stuck(why) => Some(self.rollback(why)),
+            Readiness::NotReady(why) => Some(Wait::Known(held(why))),
+            Readiness::Unknown(why) => Some(Wait::Unknown(held(why))),
+            Readiness::Stuck(why) => Some(Wait::Known(self.rollback(why))),
         })
     }
 
@@ -209,6 +214,7 @@ impl Tick<'_> {
         // What is copied is the target as it is now.
         status.last_applied_spec.clone_from(&self.facts.revision);
         status.last_promoted_spec.clone_from(&self.facts.revision);
+        status.primary_spec = Some(self.facts.revision.clone());
         status.tracked_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
         effects.push(Effect::Promote);
@@ -222,7 +228,7 @@ impl Tick<'_> {
 
     /// Stage 15 (Flagger: `runPromotionTrafficShift`).
     pub(super) fn return_traffic(&self) -> Plan {
-        let next = after_promotion_step(&self.analysis, self.facts.routed.traffic());
+        let next = after_promotion_step(&self.analysis, self.routed.traffic());
         let mut status = self.status.clone();
         let effects = self.traffic_to(next, &mut status);
         if next.canary == 0 {
@@ -275,7 +281,11 @@ impl Tick<'_> {
         self.enter(&mut status, Phase::Failed);
         let effects = self.traffic_to(Traffic::CANARY, &mut status);
         status.canary_weight = Traffic::CANARY.canary;
-        let reason = format!("promotion failed, all traffic goes to the canary: {why}");
+        let who = match self.analysis.matches().is_empty() {
+            true => "all traffic goes",
+            false => "requests that match go",
+        };
+        let reason = format!("promotion failed, {who} to the canary: {why}");
         let message = format!("{}: {reason}", self.target());
         self.plan(Action::RolledBack, status, effects, vec![reason])
             .alert(AlertSeverity::Error, message)

@@ -18,7 +18,7 @@ impl Tick<'_> {
     /// begin to shift, as Flagger documents; on the Gateway API its own router
     /// never gets that far.
     fn step_weight(&self) -> Stage {
-        let routed = self.facts.routed.traffic();
+        let routed = self.routed.traffic();
         let current = routed.percent();
         if !routed.mirrored
             && self.status.phase == Some(Phase::Progressing)
@@ -69,7 +69,7 @@ impl Tick<'_> {
         let mut status = self.status.clone();
         if status.iterations < total {
             let mut effects = Vec::new();
-            if self.analysis.mirrors() && !self.facts.routed.traffic().mirrored {
+            if self.analysis.mirrors() && !self.routed.traffic().mirrored {
                 effects = self.traffic_to(Traffic::MIRRORED, &mut status);
             }
             status.iterations += 1;
@@ -98,6 +98,7 @@ impl Tick<'_> {
     fn promote(&self) -> Plan {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Promoting);
+        status.primary_spec = Some(self.facts.revision.clone());
         let reason = format!(
             "revision {} copied to {}",
             status.last_applied_spec,
