@@ -85,8 +85,8 @@ struct Steps {
 async fn take_steps(world: &World) -> Result<Steps> {
     let mut pauses = retry::attempts();
     let asking = match world.dry_run {
-        true => Asking::harmless(&world.observer),
-        false => Asking::all(&world.observer),
+        true => Asking::harmless(&world.observer, world.deadline),
+        false => Asking::all(&world.observer, world.deadline),
     };
     loop {
         let base = world.load().await?;

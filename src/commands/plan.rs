@@ -44,7 +44,8 @@ pub(super) async fn run(
     let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
     let observer = Observer::new(metrics);
-    let work = plans(&inventory, &observer, &options.select.only, settings);
+    let asking = Asking::harmless(&observer, deadline);
+    let work = plans(&inventory, &asking, &options.select.only, settings);
     let plans = within(Instant::now() + deadline, deadline, work).await?;
     match settings.format {
         Format::Json => streams.json(&plans)?,
@@ -70,13 +71,12 @@ pub(super) async fn run(
 
 async fn plans(
     inventory: &Inventory,
-    observer: &Observer,
+    asking: &Asking<'_>,
     only: &[String],
     settings: &Settings,
 ) -> Result<Plans> {
     let mut results = Vec::new();
-    let asking = Asking::harmless(observer);
-    for decided in decide_all(inventory, &asking, only, settings.now).await? {
+    for decided in decide_all(inventory, asking, only, settings.now).await? {
         let mut planned = Planned {
             outcome: decided.outcome,
             files: Vec::new(),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::decide::{
-    self, Answer, Answers, Facts, Next, Plan, Primary, Probe, Readiness, WebhookAnswer, Workload,
+    self, Action, Answer, Answers, Facts, Next, Plan, Primary, Probe, Readiness, WebhookAnswer,
+    Workload,
 };
 use crate::error::{Error, Result};
 use crate::observe::{Observer, Subject};
@@ -21,6 +23,8 @@ const ROUNDS: usize = 16;
 pub(crate) struct Asking<'a> {
     observer: &'a Observer,
     webhooks: Webhooks,
+    /// Limit for the questions of one Canary.
+    limit: Duration,
 }
 
 /// What a probe of a webhook does.
@@ -44,29 +48,47 @@ pub(super) struct Asked {
 }
 
 impl<'a> Asking<'a> {
-    /// Everybody is asked.
-    pub(crate) fn all(observer: &'a Observer) -> Self {
+    /// Everybody is asked, within `deadline`: one Canary takes half of it at
+    /// most, so that one slow gate does not keep the others from their steps.
+    pub(crate) fn all(observer: &'a Observer, deadline: Duration) -> Self {
         Self {
             observer,
+            limit: deadline / 2,
             webhooks: Webhooks::Call(Mutex::default()),
         }
     }
 
     /// Only those are asked who cannot be changed by it: no webhook is called.
-    pub(crate) fn harmless(observer: &'a Observer) -> Self {
+    pub(crate) fn harmless(observer: &'a Observer, deadline: Duration) -> Self {
         Self {
             observer,
+            limit: deadline / 2,
             webhooks: Webhooks::Assume,
         }
     }
 
     /// Asks what the decision asks for, until it is made.
+    ///
+    /// # Errors
+    /// When somebody cannot be asked, or it takes too long.
     pub(super) async fn decide(
         &self,
         rollout: &Rollout,
         facts: &Facts,
         now: Timestamp,
     ) -> Result<Asked> {
+        let asked = tokio::time::timeout(self.limit, self.ask(rollout, facts, now));
+        asked.await.unwrap_or_else(|_elapsed| {
+            let limit = self.limit.as_secs();
+            Err(
+                Error::remote(format!("its questions took longer than {limit} s")).hint(
+                    "shorten the timeouts of its webhooks, or give more time with --deadline",
+                ),
+            )
+        })
+    }
+
+    async fn ask(&self, rollout: &Rollout, facts: &Facts, now: Timestamp) -> Result<Asked> {
         let canary = &rollout.canary;
         let subject = Subject {
             canary,
@@ -78,15 +100,32 @@ impl<'a> Asking<'a> {
             .as_ref()
             .map_or(0, |analysis| analysis.webhooks().len());
         let mut answers = Answers::new();
+        let mut unasked = None;
         for _ in 0..ROUNDS + webhooks {
             match decide::decide(canary, facts, &answers, now) {
-                Next::Done(plan) => return Ok(self.asked(rollout, *plan, &answers)),
+                Next::Done(plan) => {
+                    // Only a rollback goes on without an answer.
+                    return match unasked.filter(|_| plan.action != Action::RolledBack) {
+                        Some(error) => Err(error),
+                        None => Ok(self.asked(rollout, *plan, &answers)),
+                    };
+                }
                 Next::Ask(mut probes) => {
                     answers.extend(known(&mut probes, rollout, facts));
                     answers.extend(self.remembered(&mut probes, rollout));
-                    let new = self.observer.ask(&subject, &probes, now).await?;
-                    self.remember(&new, rollout);
-                    answers.extend(new);
+                    match self.observer.ask(&subject, &probes, now).await {
+                        Ok(new) => {
+                            self.remember(&new, rollout);
+                            answers.extend(new);
+                        }
+                        Err(error) => {
+                            let Some(unknown) = unknown(&probes) else {
+                                return Err(error);
+                            };
+                            answers.extend(unknown);
+                            unasked.get_or_insert(error);
+                        }
+                    }
                 }
             }
         }
@@ -170,6 +209,19 @@ fn key(probe: &Probe, rollout: &Rollout) -> Option<String> {
         "{} {index} {phase} {webhook:?}",
         rollout.canary.id()
     ))
+}
+
+/// Nobody can be asked how the workloads are: a rollback that is due does not
+/// wait for that. `None` when something else was asked, too.
+fn unknown(probes: &[Probe]) -> Option<Answers> {
+    let unknown = |probe: &Probe| match probe {
+        Probe::Readiness { .. } => {
+            let why = "nobody can be asked whether it is ready".to_owned();
+            Some((probe.clone(), Answer::Readiness(Readiness::Unknown(why))))
+        }
+        Probe::Metric { .. } | Probe::Requests { .. } | Probe::Webhook { .. } => None,
+    };
+    probes.iter().map(unknown).collect()
 }
 
 /// What needs no asking: a workload that is not committed is not ready.
