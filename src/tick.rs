@@ -371,9 +371,9 @@ fn webhook_failure(rollout: &Rollout, index: usize, why: &str) -> Error {
         .and_then(|analysis| analysis.webhooks().get(index))
         .map_or("", |webhook| webhook.name.as_str());
     let field = format!("spec.analysis.webhooks[{index}].url");
-    Error::remote(format!("webhook {name} gave no answer"))
+    Error::remote(format!("webhook {name} gave no usable answer"))
         .at([rollout.manifest.error_at(&field, why)])
-        .hint("it counts as a refusal; make it answer 2xx or an error status")
+        .hint("this counts as a refusal; check the address, and that this machine can reach it")
 }
 
 /// Two Canaries that release one target would undo each other's steps.

@@ -260,14 +260,14 @@ fn judge(url: &Url, outcome: Result<Answer, Failure>, limit: Duration) -> Webhoo
         }
         Ok(answer) => match (answer.redirect(), answer.is_web_page()) {
             (Some(target), _) => none(
-                format!("{}: redirects to {target}", answer.status_text()),
+                format!("redirects to {target} ({})", answer.status_text()),
                 format!(
                     "{shown} redirects to {target}, which is not followed; \
                      give that address if it is the right one"
                 ),
             ),
             (None, true) if answer.status.is_success() => none(
-                format!("{}: a web page", answer.status_text()),
+                format!("a web page instead of an answer ({})", answer.status_text()),
                 format!(
                     "{shown} answered with a web page: a login page or an ingress's default, \
                      not the gate"

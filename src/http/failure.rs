@@ -117,7 +117,8 @@ impl fmt::Display for Failure {
             Cause::Cut => f.write_str("the answer broke off")?,
             Cause::Other => f.write_str("the request failed")?,
         }
-        if !self.detail.is_empty() && self.cause != Cause::Timeout {
+        let says_more = !matches!(self.cause, Cause::Refused | Cause::Timeout);
+        if !self.detail.is_empty() && says_more {
             write!(f, " ({})", self.detail)?;
         }
         match self.tries {

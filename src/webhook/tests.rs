@@ -206,7 +206,7 @@ async fn a_web_page_is_no_answer() {
     ] {
         let answer = taken(ResponseTemplate::new(200).set_body_raw(body, "text/plain")).await;
         assert!(!answer.passed);
-        assert_eq!(answer.answer, "200 OK: a web page");
+        assert_eq!(answer.answer, "a web page instead of an answer (200 OK)");
         assert_eq!(
             answer.failure.unwrap(),
             "http://gate/ answered with a web page: a login page or an ingress's default, not the gate"

@@ -45,11 +45,11 @@ fn a_prometheus_that_is_down() {
     exit code: 4
     ----- stdout
     test/podinfo  Progressing  75/25  failed
-      cannot tell whether podinfo-primary is ready: no usable answer from Prometheus at http://127.0.0.1:1/: the connection was refused (Connection refused (os error 111)), 3 tries
+      cannot tell whether podinfo-primary is ready: no usable answer from Prometheus at http://127.0.0.1:1/: the connection was refused, 3 tries
     ----- stderr
     error: test/podinfo: cannot tell whether podinfo-primary is ready
       because: no usable answer from Prometheus at http://127.0.0.1:1/
-      because: the connection was refused (Connection refused (os error 111)), 3 tries
+      because: the connection was refused, 3 tries
     hint: is Prometheus running there, on this port?
     ");
     world.prometheus.set("http_request", Says::Broken);
