@@ -6,8 +6,8 @@ use crate::support::world::git;
 
 mod documents;
 mod files;
+mod gates;
 mod notify;
-
 mod prometheus;
 mod remotes;
 

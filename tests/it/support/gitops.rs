@@ -246,6 +246,7 @@ impl World {
             (self.prometheus.url(), "http://prometheus"),
             (r"\b[0-9a-f]{40}\b".to_owned(), "[COMMIT]"),
             (r"commit [0-9a-f]{8}\b".to_owned(), "commit [COMMIT]"),
+            (r"127\.0\.0\.1:\d{4,5}\b".to_owned(), "127.0.0.1:12345"),
         ]
     }
 }
