@@ -14,15 +14,17 @@ use weirkeeper::settings::{Environment, Settings};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr(cli.global.verbose);
     let environment =
         Environment::new(std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         }));
+    let colour = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
+    log_to_stderr(cli.global.verbose, colour);
     let mut out = std::io::stdout().lock();
-    let mut err = std::io::stderr().lock();
+    // Not locked: other threads log there, some of them with locks of their own.
+    let mut err = std::io::stderr();
     let mut streams = Streams {
-        colour: std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none(),
+        colour,
         out: &mut out,
         err: &mut err,
     };
@@ -40,7 +42,7 @@ async fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, colour: bool) {
     let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
@@ -49,6 +51,7 @@ fn log_to_stderr(verbose: u8) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
+        .with_ansi(colour)
         .without_time()
         .with_target(false)
         .init();
