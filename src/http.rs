@@ -23,6 +23,7 @@ pub use answer::Answer;
 pub use failure::{Cause, Failure};
 pub use retry::{Pause, Retry};
 
+use crate::api::is_secret;
 use crate::error::{Error, Result};
 
 /// `User-Agent` of every request.
@@ -30,19 +31,6 @@ pub const USER_AGENT: &str = concat!("weirkeeper/", env!("CARGO_PKG_VERSION"));
 
 /// Redirects followed at most, all within one origin.
 const MAX_REDIRECTS: usize = 5;
-
-/// Parts of a query parameter's name that make its value a secret.
-const SECRET_NAMES: [&str; 9] = [
-    "auth",
-    "code",
-    "credential",
-    "key",
-    "passw",
-    "secret",
-    "session",
-    "sig",
-    "token",
-];
 
 /// Limits and trust of a [`Client`].
 #[derive(Debug, Clone)]
@@ -352,8 +340,7 @@ fn masked_parameter(parameter: &str) -> String {
     let Some((name, value)) = parameter.split_once('=') else {
         return parameter.to_owned();
     };
-    let lower = name.to_ascii_lowercase();
-    match SECRET_NAMES.iter().any(|secret| lower.contains(secret)) && !value.is_empty() {
+    match is_secret(name) && !value.is_empty() {
         true => format!("{name}=***"),
         false => parameter.to_owned(),
     }

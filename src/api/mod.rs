@@ -48,7 +48,7 @@ pub use validate::{
     Document, read, unsupported, unsupported_by_route, unsupported_in_generated_route,
     validate_alert_provider, validate_canary, validate_metric_template,
 };
-pub(crate) use words::closest;
+pub(crate) use words::{closest, is_secret, without_credentials};
 
 /// Group and version of the documents read here.
 pub const API_VERSION: &str = "flagger.app/v1beta1";

@@ -7,6 +7,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::json;
 
+use crate::api::without_credentials;
 use crate::diagnostic::{Diagnostic, Position, Severity, Source};
 
 /// Columns after which a line is cut around what it is about.
@@ -112,6 +113,11 @@ impl<'a> Line<'a> {
             true => Cow::Owned(text.replace('\r', " ").replace('\u{feff}', "   ")),
             false => Cow::Borrowed(text),
         };
+        let hidden = match without_credentials(&text) {
+            Cow::Owned(hidden) => Some(hidden),
+            Cow::Borrowed(_same) => None,
+        };
+        let text = hidden.map_or(text, Cow::Owned);
         Self {
             position: source.position(span.start),
             span: start..end,
