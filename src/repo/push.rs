@@ -148,14 +148,13 @@ fn refusal(branch: &Branch, remote: &str, reason: &str, answer: &Answer) -> Erro
     let lower = cause.to_lowercase();
     let has = |texts: &[&str]| texts.iter().any(|text| lower.contains(text));
     let hint = if has(&["protected branch", "rule violations", "gh006", "gh013"]) {
-        "the branch is protected: let this app or token bypass the rule, or commit via pull request"
+        "the branch is protected: let this app or token bypass the rule"
     } else if has(&["currently checked out"]) {
         "the remote has this branch checked out: push to a bare repository"
     } else if has(&["shallow update"]) {
         "the remote takes no push from a shallow clone: use `fetch-depth: 0`"
     } else {
-        "a hook or rule of the server refused it: it has to allow these commits, \
-         or commit via pull request"
+        "a hook or rule of the server refused it: it has to allow these commits"
     };
     let remote = shown(remote);
     Error::remote(format!("remote `{remote}` refused the push to `{branch}`"))
@@ -212,6 +211,6 @@ mod tests {
             "remote `origin` refused the push to `main`: (protected branch hook declined); \
              error: GH006: Protected branch update failed."
         );
-        assert!(error.hints()[0].contains("pull request"));
+        assert!(error.hints()[0].contains("bypass"));
     }
 }
