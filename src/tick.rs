@@ -343,9 +343,7 @@ async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -
                 assumed,
             } = asked;
             let mut outcome = Outcome::decided(id, &facts.revision, before.as_ref(), &plan);
-            let not_called =
-                |name| format!("webhook {name} is not called, taken to let the rollout go on");
-            outcome.reasons.extend(assumed.into_iter().map(not_called));
+            outcome.reasons.extend(not_called(&assumed));
             let failures = failures.into_iter();
             outcome.failures = failures
                 .map(|(index, why)| webhook_failure(&rollout, index, &why))
@@ -362,6 +360,20 @@ async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -
     };
     decided.outcome.warnings = warnings;
     decided
+}
+
+/// The webhooks that were not called, and what took the place of their answers.
+fn not_called(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [name] => Some(format!(
+            "webhook {name} is not called, taken to let the rollout go on"
+        )),
+        names => Some(format!(
+            "webhooks {} are not called, taken to let the rollout go on",
+            names.join(", ")
+        )),
+    }
 }
 
 /// A webhook that gave no answer counts as one that refused, and is told.

@@ -29,4 +29,6 @@ mod strategies;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod workflow;

@@ -70,11 +70,7 @@ fn a_remote_that_cannot_be_reached() {
 #[test]
 fn a_remote_that_refuses() {
     let world = World::of("podinfo");
-    hook(
-        &world.remote(),
-        "pre-receive",
-        "echo 'Ask the release managers first.' >&2; exit 1",
-    );
+    world.pre_receive("echo 'Ask the release managers first.' >&2; exit 1");
     let ran = changes_nothing(&world, text_step(&world), 4);
     assert_ran!(world, ran, @"
     exit code: 4
@@ -84,7 +80,7 @@ fn a_remote_that_refuses() {
     ----- stderr
     error: remote `origin` refused the push to `main`
       because: (pre-receive hook declined); Ask the release managers first.
-    hint: a hook or rule of the server refused it: it has to allow these commits, or commit via pull request
+    hint: a hook or rule of the server refused it: it has to allow these commits
     ");
     let json = changes_nothing(&world, world.stepping(), 4).json();
     assert_eq!(json["pushed"], false);
@@ -104,7 +100,7 @@ fn a_branch_that_moves_while_deciding() {
         flag = world.path().join("moved").display(),
         person = world.person().display(),
     );
-    hook(&world.remote(), "pre-receive", &script);
+    world.pre_receive(&script);
     fs_err::write(world.path().join("moved"), "").unwrap();
     world.release("podinfo:6.0.0", "podinfo:6.1.0");
     fs_err::remove_file(world.path().join("moved")).unwrap();
@@ -258,15 +254,6 @@ fn links_are_not_followed() {
     git(&world.checkout(), &["pull", "-q"]);
     let ran = world.weirkeeper(["validate"]).run().exits(0);
     assert!(!ran.to_string().contains("stolen"), "{ran}");
-}
-
-/// Installs a hook, whatever the configuration of the test's `git` says.
-fn hook(repository: &Path, name: &str, script: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let path = format!("hooks/{name}");
-    write(repository, &path, &format!("#!/bin/sh\n{script}\n"));
-    let mode = std::fs::Permissions::from_mode(0o755);
-    fs_err::set_permissions(repository.join(path), mode).unwrap();
 }
 
 #[test]

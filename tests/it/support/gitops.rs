@@ -162,6 +162,15 @@ impl World {
         count.parse().unwrap()
     }
 
+    /// From now on, what the remote runs before it takes a push.
+    pub(crate) fn pre_receive(&self, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let hook = self.remote().join("hooks/pre-receive");
+        fs_err::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs_err::write(&hook, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs_err::set_permissions(hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     // ----- the program -----
 
     /// Any call, at the time it is now.
