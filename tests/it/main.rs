@@ -13,6 +13,8 @@ mod demo;
 #[cfg(test)]
 mod git_over_http;
 #[cfg(test)]
+mod in_place;
+#[cfg(test)]
 mod promotion;
 #[cfg(test)]
 mod race;

@@ -363,3 +363,122 @@ fn only_steps_what_it_names() {
     assert_eq!(results.as_array().unwrap().len(), 1, "{ran}");
     assert_eq!(results[0]["commit"], world.tip());
 }
+
+/// Steps with this instead of the step of the fixture; the neighbour goes on.
+#[track_caller]
+fn analysis(lines: &str) -> String {
+    let changes = [(CANARY, "    stepWeight: 25 # two steps\n", lines)];
+    fails_alone(&beside_a_neighbour(&changes), 3)
+}
+
+#[test]
+fn a_cookie_name_that_is_no_token() {
+    let lines = "    stepWeight: 25\n    sessionAffinity: {cookieName: 'my cookie', primaryCookieName: 'a;b', maxAge: 60}\n";
+    insta::assert_snapshot!(analysis(lines), @r#"
+    error: Canary test/podinfo cannot be carried out
+    error: must be the name of a cookie, found "my cookie"
+      --> apps/podinfo/canary.yaml:23:35
+       |
+    23 |     sessionAffinity: {cookieName: 'my cookie', primaryCookieName: 'a;b', maxAge: 60}
+       |                                   ^^^^^^^^^^^ spec.analysis.sessionAffinity.cookieName
+
+    error: must be the name of a cookie, found "a;b"
+      --> apps/podinfo/canary.yaml:23:67
+       |
+    23 |     sessionAffinity: {cookieName: 'my cookie', primaryCookieName: 'a;b', maxAge: 60}
+       |                                                                   ^^^^^ spec.analysis.sessionAffinity.primaryCookieName
+    "#);
+}
+
+#[test]
+fn matches_without_effect() {
+    let lines = "    iterations: 3
+    match:
+      - {}
+      - headers: {x-beta: {}}
+      - sourceLabels: {app: shop}
+      - {uri: {prefix: /beta}, headers: {x-beta: {exact: '1'}}}
+      - headers: {'x beta': {prefix: '1'}}
+";
+    insta::assert_snapshot!(analysis(lines), @r#"
+    error: Canary test/podinfo cannot be carried out
+    error: has no condition the Gateway API knows, so that every request would go to the canary
+      --> apps/podinfo/canary.yaml:24:9
+       |
+    24 |       - {}
+       |         ^ spec.analysis.match[0]
+       |
+       = help: add `headers` or `queryParams`
+
+    error: needs one of `exact`, `regex`
+      --> apps/podinfo/canary.yaml:25:19
+       |
+    25 |       - headers: {x-beta: {}}
+       |                   ^^^^^^ spec.analysis.match[1].headers.x-beta
+
+    error: has no condition the Gateway API knows, so that every request would go to the canary
+      --> apps/podinfo/canary.yaml:26:9
+       |
+    26 |       - sourceLabels: {app: shop}
+       |         ^^^^^^^^^^^^ spec.analysis.match[2]
+       |
+       = help: add `headers` or `queryParams`
+
+    error: must be the name of a header, found "x beta"
+      --> apps/podinfo/canary.yaml:28:19
+       |
+    28 |       - headers: {'x beta': {prefix: '1'}}
+       |                   ^^^^^^^^ spec.analysis.match[4].headers.x beta
+
+    error: cannot be expressed in the Gateway API: use one of `exact`, `regex`
+      --> apps/podinfo/canary.yaml:28:30
+       |
+    28 |       - headers: {'x beta': {prefix: '1'}}
+       |                              ^^^^^^ spec.analysis.match[4].headers.x beta.prefix
+       |
+       = help: a regular expression can say the same
+
+    warning: is ignored on the Gateway API
+      --> apps/podinfo/canary.yaml:26:9
+       |
+    26 |       - sourceLabels: {app: shop}
+       |         ^^^^^^^^^^^^ spec.analysis.match[2].sourceLabels
+
+    warning: is ignored beside `iterations`
+      --> apps/podinfo/canary.yaml:21:5
+       |
+    21 |     maxWeight: 50
+       |     ^^^^^^^^^ spec.analysis.maxWeight
+
+    warning: is ignored: an analysis matches by `headers` and `queryParams`
+      --> apps/podinfo/canary.yaml:27:10
+       |
+    27 |       - {uri: {prefix: /beta}, headers: {x-beta: {exact: '1'}}}
+       |          ^^^ spec.analysis.match[3].uri
+    "#);
+}
+
+#[test]
+fn iterations_with_weights() {
+    let lines = "    stepWeight: 25\n    stepWeights: [1, 2]\n    iterations: 3\n";
+    insta::assert_snapshot!(analysis(lines), @"
+    error: Canary test/podinfo cannot be carried out
+    error: cannot be set together with `iterations`
+      --> apps/podinfo/canary.yaml:22:5
+       |
+    22 |     stepWeight: 25
+       |     ^^^^^^^^^^ spec.analysis.stepWeight
+
+    error: cannot be set together with `iterations`
+      --> apps/podinfo/canary.yaml:23:5
+       |
+    23 |     stepWeights: [1, 2]
+       |     ^^^^^^^^^^^ spec.analysis.stepWeights
+
+    warning: is ignored beside `stepWeights`: their last one is the maximum
+      --> apps/podinfo/canary.yaml:21:5
+       |
+    21 |     maxWeight: 50
+       |     ^^^^^^^^^ spec.analysis.maxWeight
+    ");
+}

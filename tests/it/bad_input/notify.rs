@@ -1,10 +1,11 @@
 //! Webhooks and alert providers that cannot be used.
 
 use crate::support::assert_ran;
-
-use super::{CANARY, beside_a_neighbour, changes_nothing, fails_alone};
 use crate::support::gitops::World;
+use crate::support::hooks::{Hooks, Says};
 use crate::support::world::git;
+
+use super::{CANARY, NEIGHBOUR, beside_a_neighbour, changes_nothing, fails_alone};
 
 const ANALYSIS: &str = "    stepWeight: 25 # two steps\n";
 
@@ -116,6 +117,112 @@ fn an_alert_provider_of_unknown_type_is_found_by_validate() {
     ----- stderr
     1 document: 1 error
     "#);
+}
+
+/// Steps: the step is taken, and the warnings say who is not told.
+#[track_caller]
+fn warns(world: &World) -> String {
+    let commits = world.commits();
+    let ran = world.next().exits(0);
+    assert_eq!(world.commits(), commits + 1, "{ran}");
+    ran.stderr
+}
+
+#[test]
+fn an_alert_provider_of_unknown_type_stops_no_release() {
+    let world = alerting("  type: slak\n  address: https://hooks.example.com/a\n");
+    insta::assert_snapshot!(warns(&world), @r#"
+    warning: nobody is told: AlertProvider test/on-call is not valid: apps/podinfo/on-call.yaml:5:9: spec.type: must be one of `slack`, `msteams`, `discord`, `rocket`, `gchat`, `webhook`, found "slak"
+      --> apps/podinfo/canary.yaml:23:46
+       |
+    23 |     alerts: [{name: ops, providerRef: {name: on-call}}]
+       |                                              ^^^^^^^ spec.analysis.alerts[0].providerRef.name
+    "#);
+}
+
+#[test]
+fn a_secret_that_is_missing() {
+    let world = alerting("  type: slack\n  secretRef: {name: on-call}\n");
+    // Nothing to tell before the bootstrap is done.
+    world.tick();
+    insta::assert_snapshot!(warns(&world), @"
+    warning: AlertProvider on-call was not told: the Secret on-call with the key `address` is not given
+      --> apps/podinfo/canary.yaml:23:14
+       |
+    23 |     alerts: [{name: ops, providerRef: {name: on-call}}]
+       |              ^ spec.analysis.alerts[0]
+       |
+       = help: set WEIRKEEPER_SECRET_ON_CALL_ADDRESS, or put the file on-call/address into the folder of --secrets-dir
+    ");
+
+    // Of a metric it is no warning: nobody could say how the new version does.
+    let template = "apiVersion: flagger.app/v1beta1\nkind: MetricTemplate\nmetadata: {name: errors, namespace: test}\n\
+        spec:\n  provider: {type: prometheus, address: http://prometheus.test, secretRef: {name: prom}}\n  query: up\n";
+    let metric =
+        "metrics:\n      - {name: errors, templateRef: {name: errors}, thresholdRange: {max: 1}}\n";
+    let world = World::with(&[(CANARY, "metrics:\n", metric)]);
+    world.put("apps/podinfo/errors.yaml", template);
+    world.bootstrap();
+    world.release("podinfo:6.0.0", "podinfo:6.1.0");
+    world.tick();
+    world.tick();
+    world.put("apps/neighbour/all.yaml", NEIGHBOUR);
+    insta::assert_snapshot!(fails_alone(&world, 2), @"
+    error: test/podinfo: cannot measure errors
+      because: the Secret prom is not given
+    hint: set WEIRKEEPER_SECRET_PROM_TOKEN, or put the file prom/token into the folder of --secrets-dir
+    ");
+}
+
+#[test]
+fn whoever_is_told_afterwards_may_fail() {
+    let hooks = Hooks::start();
+    for name in ["event", "post", "alert"] {
+        hooks.say(name, Says::Page);
+    }
+    let [event, post, alert] = ["event", "post", "alert"].map(|name| hooks.url(name));
+    let lines = with(&format!(
+        "    alerts: [{{name: ops, providerRef: {{name: on-call}}}}]
+    webhooks:
+      - {{name: news, type: event, url: \"{event}\"}}
+      - {{name: tidy, type: post-rollout, url: \"{post}\"}}
+      - {{name: tidier, type: post-rollout, url: \"{post}\"}}
+"
+    ));
+    let world = World::with(&[(CANARY, ANALYSIS, &lines)]);
+    let provider = format!(
+        "apiVersion: flagger.app/v1beta1\nkind: AlertProvider\nmetadata: {{name: on-call, namespace: test}}\nspec: {{type: webhook, address: \"{alert}\"}}\n"
+    );
+    world.put(ON_CALL, provider);
+    world.bootstrap();
+    world.release("podinfo:6.0.0", "podinfo:6.1.0");
+    world.until("finalising");
+    hooks.take();
+    assert_ran!(world, warns(&world), @r#"
+    warning: the event webhook news failed: http://127.0.0.1:12345/event answered with a web page: a login page or an ingress's default, not the gate
+      --> apps/podinfo/canary.yaml:25:9
+       |
+    25 |       - {name: news, type: event, url: "http://127.0.0.1:12345/event"}
+       |         ^ spec.analysis.webhooks[0]
+
+    warning: AlertProvider on-call was not told: http://127.0.0.1:12345 answered with a web page
+      --> apps/podinfo/canary.yaml:23:14
+       |
+    23 |     alerts: [{name: ops, providerRef: {name: on-call}}]
+       |              ^ spec.analysis.alerts[0]
+
+    warning: the post-rollout webhook tidy failed: http://127.0.0.1:12345/post answered with a web page: a login page or an ingress's default, not the gate
+      --> apps/podinfo/canary.yaml:26:9
+       |
+    26 |       - {name: tidy, type: post-rollout, url: "http://127.0.0.1:12345/post"}
+       |         ^ spec.analysis.webhooks[1]
+    "#);
+    let called: Vec<String> = hooks
+        .take()
+        .into_iter()
+        .map(|request| request.name)
+        .collect();
+    assert_eq!(called, ["event", "alert", "post"]);
 }
 
 #[test]
