@@ -446,6 +446,7 @@ fn generated_files_are_listed_beside_the_others() {
       routed:
         primary: 100
         canary: 0
+      primarySpec: 61c54b61
       generatedRoute: f47f05ea
       targetReplicas: 2
     "#);

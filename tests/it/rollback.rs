@@ -271,7 +271,7 @@ fn a_stuck_promotion_leaves_traffic_on_the_canary() {
 
     // Another revision waits for the primary; once it is ready, it is released.
     world.release("podinfo:6.1.0", "podinfo:6.2.0");
-    insta::assert_snapshot!(ticks(&world, 1), @"Failed 0/100 held: waiting for podinfo-primary to become ready; all traffic stays on the canary until it is: repair the pod template of podinfo-primary by hand");
+    insta::assert_snapshot!(ticks(&world, 1), @"Failed 0/100 held: waiting for podinfo-primary to become ready; the canary keeps its traffic until it is: repair the pod template of podinfo-primary by hand");
     world.prometheus.set(PRIMARY_POD, Says::Value(1.0));
     insta::assert_snapshot!(world.until("succeeded").join("\n"), @"
     Progressing 0/100 started: new revision 4d2df010 detected, scaling up podinfo
