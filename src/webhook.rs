@@ -269,8 +269,7 @@ fn judge(url: &Url, outcome: Result<Answer, Failure>, limit: Duration) -> Webhoo
             (None, true) if answer.status.is_success() => none(
                 format!("a web page instead of an answer ({})", answer.status_text()),
                 format!(
-                    "{shown} answered with a web page: a login page or an ingress's default, \
-                     not the gate"
+                    "{shown} answered with a web page, such as a login page or an ingress's default"
                 ),
             ),
             (None, _) => WebhookAnswer {

@@ -176,7 +176,7 @@ impl Notifier {
         }
         let told = own.into_iter().map(async |(index, webhook)| {
             let error = self.tell_events(news, webhook, until).await.err()?;
-            let path = Some(path("webhooks", index));
+            let path = Some(url_of(index));
             Some(Untold { path, error })
         });
         join_all(told).await.into_iter().flatten().collect()
@@ -201,7 +201,7 @@ impl Notifier {
             let within = (until, POST_ROLLOUT);
             let called = self.hook(webhook, "post-rollout", &payload, within);
             if let Err(error) = called.await {
-                let path = Some(path("webhooks", index));
+                let path = Some(url_of(index));
                 return Some(Untold { path, error });
             }
         }
@@ -243,7 +243,8 @@ impl Notifier {
                 let told = self.alert(news, provider, notice).await;
                 first = first.or(told.err());
             }
-            let path = Some(path("alerts", index));
+            let alert = analysis_path("alerts").index(index);
+            let path = Some(alert.key("providerRef").key("name"));
             first.map(|error| Untold { path, error })
         });
         join_all(told).await.into_iter().flatten().collect()
@@ -266,8 +267,11 @@ impl Notifier {
     }
 }
 
-/// An item of a list of the analysis.
-fn path(list: &str, index: usize) -> FieldPath {
-    let analysis = FieldPath::root().key("spec").key("analysis");
-    analysis.key(list).index(index)
+/// The address of a webhook.
+fn url_of(index: usize) -> FieldPath {
+    analysis_path("webhooks").index(index).key("url")
+}
+
+fn analysis_path(list: &str) -> FieldPath {
+    FieldPath::root().key("spec").key("analysis").key(list)
 }

@@ -209,7 +209,7 @@ async fn a_web_page_is_no_answer() {
         assert_eq!(answer.answer, "a web page instead of an answer (200 OK)");
         assert_eq!(
             answer.failure.unwrap(),
-            "http://gate/ answered with a web page: a login page or an ingress's default, not the gate"
+            "http://gate/ answered with a web page, such as a login page or an ingress's default"
         );
     }
     for body in ["OK", "", "<ok/>"] {

@@ -237,6 +237,7 @@ fn session_affinity(found: &mut Found, path: &FieldPath, affinity: &SessionAffin
 fn cookie_name(found: &mut Found, path: &FieldPath, name: &str) {
     if !is_http_name(name) {
         let message = format!("must be the name of a cookie, found {}", quoted(name));
-        found.push(Problem::error(path.clone(), message));
+        let problem = Problem::error(path.clone(), message);
+        found.push(problem.hint("use letters, digits, `-`, `_` and `.`"));
     }
 }

@@ -67,11 +67,11 @@ async fn one_that_fails_keeps_nobody_from_being_told() {
         lines = lines.replace(&server.uri(), "http://server");
     }
     insta::assert_snapshot!(lines, @"
-    spec.analysis.alerts[0] AlertProvider on-call was not told: http://server answered 404 Not Found: no_service
-    spec.analysis.alerts[1] AlertProvider on-call was not told: http://server answered with a web page
-    spec.analysis.alerts[2] AlertProvider on-call was not told: http://server redirects to another address, which is not followed
-    spec.analysis.alerts[3] AlertProvider on-call was not told: http://server answered 200 OK: channel_not_found
-    spec.analysis.alerts[4] AlertProvider on-call was not told: http://127.0.0.1:1: the connection was refused
+    spec.analysis.alerts[0].providerRef.name AlertProvider on-call was not told: http://server answered 404 Not Found: no_service
+    spec.analysis.alerts[1].providerRef.name AlertProvider on-call was not told: http://server answered with a web page
+    spec.analysis.alerts[2].providerRef.name AlertProvider on-call was not told: http://server redirects to another address, which is not followed
+    spec.analysis.alerts[3].providerRef.name AlertProvider on-call was not told: http://server answered 200 OK: channel_not_found
+    spec.analysis.alerts[4].providerRef.name AlertProvider on-call was not told: http://127.0.0.1:1: the connection was refused
     ");
     assert_eq!(received(&good).await.len(), 1);
 }
@@ -94,7 +94,7 @@ async fn an_alert_is_not_waited_for() {
     };
     let untold = notifier(settings()).announce(&news).await;
     let expected = format!(
-        "spec.analysis.alerts[0] AlertProvider on-call was not told: {address}: no answer within 0.5 s"
+        "spec.analysis.alerts[0].providerRef.name AlertProvider on-call was not told: {address}: no answer within 0.5 s"
     );
     assert_eq!(told(&untold), [expected]);
 }
@@ -159,7 +159,7 @@ async fn a_secret_that_is_missing_says_how_to_give_it() {
     assert_eq!(
         told(&untold),
         [
-            "spec.analysis.alerts[0] AlertProvider on-call was not told: \
+            "spec.analysis.alerts[0].providerRef.name AlertProvider on-call was not told: \
              the Secret slack with the key `address` is not given"
         ]
     );

@@ -104,8 +104,8 @@ async fn a_hook_that_fails_ends_its_row() {
     };
     let untold = notifier(settings()).announce(&news).await;
     insta::assert_snapshot!(told(&untold).join("\n"), @"
-    spec.analysis.webhooks[0] the event webhook e failed: 500 Internal Server Error: broken
-    spec.analysis.webhooks[2] the post-rollout webhook p failed: 500 Internal Server Error: broken
+    spec.analysis.webhooks[0].url the event webhook e failed: 500 Internal Server Error: broken
+    spec.analysis.webhooks[2].url the post-rollout webhook p failed: 500 Internal Server Error: broken
     ");
     let mut calls = calls(&server).await;
     calls.sort();

@@ -381,12 +381,16 @@ fn a_cookie_name_that_is_no_token() {
        |
     23 |     sessionAffinity: {cookieName: 'my cookie', primaryCookieName: 'a;b', maxAge: 60}
        |                                   ^^^^^^^^^^^ spec.analysis.sessionAffinity.cookieName
+       |
+       = help: use letters, digits, `-`, `_` and `.`
 
     error: must be the name of a cookie, found "a;b"
       --> apps/podinfo/canary.yaml:23:67
        |
     23 |     sessionAffinity: {cookieName: 'my cookie', primaryCookieName: 'a;b', maxAge: 60}
        |                                                                   ^^^^^ spec.analysis.sessionAffinity.primaryCookieName
+       |
+       = help: use letters, digits, `-`, `_` and `.`
     "#);
 }
 

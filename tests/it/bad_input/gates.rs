@@ -100,7 +100,7 @@ fn a_gate_that_answers_with_a_page() {
       next step not before 2026-01-01T00:05:00Z
     ----- stderr
     error: test/podinfo: webhook gate gave no usable answer
-    error: http://127.0.0.1:12345/gate answered with a web page: a login page or an ingress's default, not the gate
+    error: http://127.0.0.1:12345/gate answered with a web page, such as a login page or an ingress's default
       --> apps/podinfo/canary.yaml:24:63
        |
     24 |       - {name: gate, type: confirm-rollout, timeout: 1s, url: "http://127.0.0.1:12345/gate"}
@@ -274,7 +274,7 @@ fn checks_that_nobody_answers_fail() {
       next step not before 2026-01-01T00:07:00Z
     ----- stderr
     error: test/podinfo: webhook gate gave no usable answer
-    error: http://127.0.0.1:12345/gate answered with a web page: a login page or an ingress's default, not the gate
+    error: http://127.0.0.1:12345/gate answered with a web page, such as a login page or an ingress's default
       --> apps/podinfo/canary.yaml:24:55
        |
     24 |       - {name: gate, type: rollout, timeout: 1s, url: "http://127.0.0.1:12345/gate"}

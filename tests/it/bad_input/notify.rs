@@ -147,10 +147,10 @@ fn a_secret_that_is_missing() {
     world.tick();
     insta::assert_snapshot!(warns(&world), @"
     warning: AlertProvider on-call was not told: the Secret on-call with the key `address` is not given
-      --> apps/podinfo/canary.yaml:23:14
+      --> apps/podinfo/canary.yaml:23:46
        |
     23 |     alerts: [{name: ops, providerRef: {name: on-call}}]
-       |              ^ spec.analysis.alerts[0]
+       |                                              ^^^^^^^ spec.analysis.alerts[0].providerRef.name
        |
        = help: set WEIRKEEPER_SECRET_ON_CALL_ADDRESS, or put the file on-call/address into the folder of --secrets-dir
     ");
@@ -199,23 +199,23 @@ fn whoever_is_told_afterwards_may_fail() {
     world.until("finalising");
     hooks.take();
     assert_ran!(world, warns(&world), @r#"
-    warning: the event webhook news failed: http://127.0.0.1:12345/event answered with a web page: a login page or an ingress's default, not the gate
-      --> apps/podinfo/canary.yaml:25:9
+    warning: the event webhook news failed: http://127.0.0.1:12345/event answered with a web page, such as a login page or an ingress's default
+      --> apps/podinfo/canary.yaml:25:40
        |
     25 |       - {name: news, type: event, url: "http://127.0.0.1:12345/event"}
-       |         ^ spec.analysis.webhooks[0]
+       |                                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ spec.analysis.webhooks[0].url
 
     warning: AlertProvider on-call was not told: http://127.0.0.1:12345 answered with a web page
-      --> apps/podinfo/canary.yaml:23:14
+      --> apps/podinfo/canary.yaml:23:46
        |
     23 |     alerts: [{name: ops, providerRef: {name: on-call}}]
-       |              ^ spec.analysis.alerts[0]
+       |                                              ^^^^^^^ spec.analysis.alerts[0].providerRef.name
 
-    warning: the post-rollout webhook tidy failed: http://127.0.0.1:12345/post answered with a web page: a login page or an ingress's default, not the gate
-      --> apps/podinfo/canary.yaml:26:9
+    warning: the post-rollout webhook tidy failed: http://127.0.0.1:12345/post answered with a web page, such as a login page or an ingress's default
+      --> apps/podinfo/canary.yaml:26:47
        |
     26 |       - {name: tidy, type: post-rollout, url: "http://127.0.0.1:12345/post"}
-       |         ^ spec.analysis.webhooks[1]
+       |                                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ spec.analysis.webhooks[1].url
     "#);
     let called: Vec<String> = hooks
         .take()
