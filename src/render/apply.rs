@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::repo::files::Files;
 use crate::repo::manifest::Manifest;
 use crate::repo::rollout::Rollout;
-use crate::yaml::Stream;
+use crate::yaml::{EditError, Stream};
 
 /// Edits everything that `plan` changes: manifests and the Canary's status.
 ///
@@ -218,13 +218,17 @@ impl Editor<'_> {
         };
         let resources = FieldPath::root().key("resources");
         self.edit(kustomization, |stream| {
-            let count = stream.documents()[kustomization.document]
-                .get(&resources)
-                .map_or(0, |list| list.items().len());
+            let current = stream.documents()[kustomization.document].to_value();
+            let current = current.map_err(EditError::from)?;
+            let listed = current.get("resources").and_then(Value::as_sequence);
+            let listed = listed.map(Vec::as_slice).unwrap_or_default();
+            if listed.iter().any(|item| names_file(item, &entry)) {
+                return Ok(());
+            }
             Ok(stream.insert_item(
                 kustomization.document,
                 &resources,
-                count,
+                listed.len(),
                 &entry.clone().into(),
             )?)
         })
@@ -242,4 +246,17 @@ impl Editor<'_> {
     fn namespace(&self) -> Option<&str> {
         super::workload::get(&self.rollout.target.value, &["metadata", "namespace"])?.as_str()
     }
+}
+
+/// Does an entry of `resources` name the file `path`? The entry of a file that
+/// somebody removed may still be there, and kustomize refuses a file it is told
+/// of twice.
+fn names_file(entry: &Value, path: &str) -> bool {
+    let plain = |text: &str| {
+        let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
+        parts.collect::<Vec<_>>().join("/")
+    };
+    entry
+        .as_str()
+        .is_some_and(|entry| plain(entry) == plain(path))
 }

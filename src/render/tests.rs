@@ -239,3 +239,20 @@ spec:
     "
     );
 }
+
+#[test]
+fn a_file_that_is_generated_again_is_listed_once() {
+    for entry in ["shop-httproute.yaml", "./shop-httproute.yaml"] {
+        let folder = Folder::new("", "stepWeight: 10");
+        let kustomization = format!("resources:\n- app.yaml\n- {entry}\n");
+        folder.write("kustomization.yaml", &kustomization);
+        folder.set(Traffic::PRIMARY, |_| {});
+        assert!(folder.read("shop-httproute.yaml").contains("HTTPRoute"));
+        assert_eq!(folder.read("kustomization.yaml"), kustomization);
+    }
+    let folder = Folder::new("", "stepWeight: 10");
+    folder.write("kustomization.yaml", "resources: [app.yaml]\n");
+    folder.set(Traffic::PRIMARY, |_| {});
+    let listed = folder.read("kustomization.yaml");
+    assert_eq!(listed, "resources: [app.yaml, shop-httproute.yaml]\n");
+}
