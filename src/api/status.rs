@@ -79,6 +79,15 @@ pub struct Status {
     pub conditions: Vec<Condition>,
 }
 
+impl Status {
+    /// Do requests, or copies of them, go to the canary, by what was last written?
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.routed
+            .is_some_and(|routed| routed.canary > 0 || routed.mirrored)
+    }
+}
+
 /// Reads `""` as `None`.
 fn empty_as_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
     #[derive(Deserialize)]

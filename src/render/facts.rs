@@ -6,8 +6,9 @@ use serde_yaml::Value;
 
 use super::route;
 use super::workload::{SelectorLabel, get, pod_labels, primary_template, revision};
-use crate::api::{FieldPath, Problem};
+use crate::api::{FieldPath, Problem, Status};
 use crate::decide::{Facts, Primary};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::{Error, Result};
 use crate::repo::rollout::Rollout;
 
@@ -20,8 +21,10 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
     let target = &rollout.target.value;
     let template = primary_template(target)?;
     selectors_fit(rollout)?;
-    ports_fit(rollout)?;
     let (canary, route) = (&rollout.canary, rollout.route.as_ref());
+    if !keeps_port(rollout) {
+        ports_fit(rollout)?;
+    }
     route::fits(canary, route)?;
     let primary = match &rollout.primary {
         None => Primary::Missing,
@@ -41,7 +44,7 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
         target_replicas: replicas(target),
         services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
         routed: route::routed(canary, route)?,
-        route_outdated: route::outdated(canary),
+        route_outdated: route::outdated(canary) && ports_fit(rollout).is_ok(),
         exposed: route::exposed(canary, route),
     })
 }
@@ -95,9 +98,38 @@ fn selectors_fit(rollout: &Rollout) -> Result<()> {
     Ok(())
 }
 
-/// A generated route sends to `service.port`: Services that were there before
-/// must have it.
+/// What does not stop the rollout, and is told only by the manifests together.
+#[must_use]
+pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    if keeps_port(rollout)
+        && let Err(error) = ports_fit(rollout)
+    {
+        let places = error.diagnostics().iter().cloned();
+        warnings.extend(places.map(|mut place| {
+            place.severity = Severity::Warning;
+            place.message.push_str(": the route stays as it is");
+            let hint = error.hints().first().cloned();
+            Diagnostic { hint, ..place }
+        }));
+    }
+    warnings
+}
+
+/// Does the route stay on the port it has, whatever `service.port` says? While
+/// the canary has traffic nothing may stand in the way of a rollback, which needs
+/// no other port.
+fn keeps_port(rollout: &Rollout) -> bool {
+    let status = rollout.canary.status.as_ref();
+    rollout.route.is_some() && status.is_some_and(Status::is_exposed)
+}
+
+/// A route that is generated, for the first time or again, sends to `service.port`:
+/// Services that were there before must have it.
 fn ports_fit(rollout: &Rollout) -> Result<()> {
+    if rollout.route.is_some() && !route::outdated(&rollout.canary) {
+        return Ok(());
+    }
     let wanted = rollout.canary.spec.service.as_ref();
     let Some(wanted) = wanted.and_then(|service| service.port) else {
         return Ok(());
@@ -106,7 +138,7 @@ fn ports_fit(rollout: &Rollout) -> Result<()> {
     for service in services.into_iter().flatten() {
         let ports = get(&service.value, &["spec", "ports"]).and_then(Value::as_sequence);
         let has = |port: &Value| port.get("port").and_then(Value::as_i64) == Some(wanted);
-        if rollout.route.is_none() && !ports.into_iter().flatten().any(has) {
+        if !ports.into_iter().flatten().any(has) {
             let place = service.error_at("spec.ports", format!("lacks port {wanted}"));
             let name = &service.name;
             let message = format!("a generated route could not reach Service {name}");

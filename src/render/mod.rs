@@ -12,7 +12,7 @@ pub mod workload;
 
 pub use apply::apply;
 pub use changes::Changes;
-pub use facts::facts;
+pub use facts::{facts, warnings};
 
 use std::collections::BTreeMap;
 

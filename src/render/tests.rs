@@ -256,3 +256,49 @@ fn a_file_that_is_generated_again_is_listed_once() {
     let listed = folder.read("kustomization.yaml");
     assert_eq!(listed, "resources: [app.yaml, shop-httproute.yaml]\n");
 }
+
+#[test]
+fn a_generated_route_waits_for_the_port_of_its_services() {
+    let folder = Folder::new("", "stepWeight: 10");
+    folder.set(Traffic::PRIMARY, |_| {});
+    folder.carry_out(Effect::EnsureServices, |status| {
+        status.routed = Some(Traffic::PRIMARY)
+    });
+    let moved = |folder: &Folder| {
+        let text = folder.read("canary.yaml");
+        folder.write("canary.yaml", &text.replace("port: 80,", "port: 81,"));
+    };
+    let running = Folder::new("", "stepWeight: 10");
+    running.set(Traffic::canary(10), |_| {});
+    running.carry_out(Effect::EnsureServices, |status| {
+        status.routed = Some(Traffic::canary(10))
+    });
+
+    moved(&folder);
+    let (_, rollout) = folder.resolve();
+    let error = facts(&rollout).unwrap_err();
+    insta::assert_snapshot!(
+        format!("{error}\n{}: {}\n{}", error.diagnostics()[0].location().unwrap(), error.diagnostics()[0].message, error.hints()[0]),
+        @"
+    a generated route could not reach Service shop-primary
+    shop-primary-service.yaml:13:3: lacks port 81
+    add the port, or set spec.service.port to one the Service has
+    ");
+    for service in ["shop-primary-service.yaml", "shop-canary-service.yaml"] {
+        let text = folder.read(service);
+        folder.write(service, &text.replace("port: 80\n", "port: 81\n"));
+    }
+    assert!(facts(&folder.resolve().1).unwrap().route_outdated);
+
+    // In the middle of a run the weights can still be set.
+    moved(&running);
+    let (_, rollout) = running.resolve();
+    assert!(!facts(&rollout).unwrap().route_outdated);
+    let told = rollout.warnings.iter().map(|warning| &warning.message);
+    assert_eq!(
+        told.last().unwrap(),
+        "lacks port 81: the route stays as it is"
+    );
+    running.set(Traffic::PRIMARY, |_| {});
+    assert!(running.read("shop-httproute.yaml").contains("port: 80\n"));
+}

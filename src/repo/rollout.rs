@@ -16,6 +16,7 @@ use crate::api::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind, Result};
+use crate::render;
 use references::References;
 
 /// A Canary, and the manifests it acts on.
@@ -163,20 +164,24 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
         warnings.extend(untracked_configs(target));
     }
     match target {
-        Some(target) if errors.is_empty() => Ok(Rollout {
-            manifest: manifest.clone(),
-            canary,
-            target,
-            primary,
-            apex_service,
-            primary_service,
-            canary_service,
-            route,
-            kustomization,
-            templates,
-            alert_providers,
-            warnings,
-        }),
+        Some(target) if errors.is_empty() => {
+            let mut rollout = Rollout {
+                manifest: manifest.clone(),
+                canary,
+                target,
+                primary,
+                apex_service,
+                primary_service,
+                canary_service,
+                route,
+                kustomization,
+                templates,
+                alert_providers,
+                warnings,
+            };
+            rollout.warnings.extend(render::warnings(&rollout));
+            Ok(rollout)
+        }
         _ => Err(invalid(manifest, errors, warnings)),
     }
 }
