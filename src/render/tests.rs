@@ -3,6 +3,7 @@
 use super::*;
 use crate::api::{Phase, Status, Traffic};
 use crate::decide::{Action, Effect, Plan, Routed};
+use crate::error::Result;
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
 use crate::repo::rollout::{self, Rollout};
@@ -52,13 +53,23 @@ impl Folder {
         fs_err::read_to_string(self.dir.path().join(path)).unwrap()
     }
 
-    fn resolve(&self) -> (Files, Rollout) {
-        let files = || Files::in_folder(self.dir.path()).unwrap();
-        let inventory = Inventory::load(files()).unwrap();
+    fn try_resolve(&self) -> Result<Rollout> {
+        let inventory = Inventory::load(Files::in_folder(self.dir.path()).unwrap()).unwrap();
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let rollout = rollout::resolve(&inventory, &inventory.canaries()[0], now);
+        rollout::resolve(&inventory, &inventory.canaries()[0], now)
+    }
+
+    fn resolve(&self) -> (Files, Rollout) {
+        let rollout = self.try_resolve();
         let rollout = rollout.unwrap_or_else(|error| panic!("{error:?}"));
-        (files(), rollout)
+        (Files::in_folder(self.dir.path()).unwrap(), rollout)
+    }
+
+    /// Changes a text in a file; it must be there.
+    fn replace(&self, path: &str, old: &str, new: &str) {
+        let text = self.read(path);
+        assert!(text.contains(old), "{text}");
+        self.write(path, &text.replace(old, new));
     }
 
     /// Carries out one effect; the status is the old one changed by `change`.
@@ -301,4 +312,32 @@ fn a_generated_route_waits_for_the_port_of_its_services() {
     );
     running.set(Traffic::PRIMARY, |_| {});
     assert!(running.read("shop-httproute.yaml").contains("port: 80\n"));
+}
+
+#[test]
+fn what_cannot_be_generated_again_does_not_stop_a_rollback() {
+    let folder = Folder::new("hosts: [a.example.com]", "stepWeight: 10");
+    folder.set(Traffic::PRIMARY, |_| {});
+    folder.replace("canary.yaml", "a.example.com", "'*'");
+    let error = folder.try_resolve().unwrap_err();
+    let message = "is no host name of the Gateway API";
+    assert_eq!(error.diagnostics()[0].message, message);
+
+    folder.replace("canary.yaml", "'*'", "a.example.com");
+    folder.set(Traffic::canary(10), |_| {});
+    folder.replace("canary.yaml", "a.example.com", "'*'");
+    let (_, rollout) = folder.resolve();
+    let mut told = rollout.warnings.iter();
+    assert!(told.any(|warning| warning.message == message));
+    let found = facts(&rollout).unwrap();
+    assert!(!found.route_outdated);
+    assert_eq!(found.routed, Routed::Even(Traffic::canary(10)));
+    folder.carry_out(
+        Effect::SetTraffic {
+            traffic: Traffic::PRIMARY,
+        },
+        |status| status.routed = Some(Traffic::PRIMARY),
+    );
+    let route = folder.read("shop-httproute.yaml");
+    assert!(route.contains("- a.example.com") && route.contains("weight: 100"));
 }

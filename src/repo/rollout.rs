@@ -11,7 +11,7 @@ use super::inventory::{Inventory, Wanted, is_below};
 use super::kustomize;
 use super::manifest::Manifest;
 use crate::api::{
-    AlertProvider, Canary, FieldPath, MetricTemplate, Problem, RouteRef, read, unsupported,
+    AlertProvider, Canary, FieldPath, MetricTemplate, Problem, RouteRef, Status, read, unsupported,
     unsupported_by_route, unsupported_in_generated_route, validate_status,
 };
 use crate::diagnostic::Diagnostic;
@@ -130,10 +130,11 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     warnings.extend(split(manifest, problems).1);
     let (query_errors, _) = split(manifest, references::queries(&canary, &templates));
     errors.extend(query_errors);
-    let problems = match &route {
-        None => unsupported_in_generated_route(&canary),
+    let mut problems = match &route {
         Some(route) => unsupported_by_route(&canary, &route.kind),
+        None => Vec::new(),
     };
+    problems.extend(of_generated_route(&canary, route.as_ref()));
     let (more, less) = split(manifest, problems);
     errors.extend(more);
     warnings.extend(less);
@@ -296,6 +297,24 @@ impl<'a> Search<'a> {
             "a route named in spec.gitops.route has to exist; remove the field to have one generated",
         ))
     }
+}
+
+/// What keeps a route from being generated, for the first time or again. While
+/// the canary has traffic nothing of it stands in the way of a rollback: the
+/// route stays as it is.
+fn of_generated_route(canary: &Canary, route: Option<&Manifest>) -> Vec<Problem> {
+    let status = canary.status.as_ref();
+    let generated = status.is_some_and(|status| status.generated_route.is_some());
+    if route.is_some() && !generated {
+        return Vec::new();
+    }
+    let stays = route.is_some() && status.is_some_and(Status::is_exposed);
+    let problems = unsupported_in_generated_route(canary).into_iter();
+    let told = |problem: Problem| match stays {
+        true => problem.as_warning(),
+        false => problem,
+    };
+    problems.map(told).collect()
 }
 
 /// Queries say the namespace, and one that nobody knows measures nothing.

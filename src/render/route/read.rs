@@ -6,7 +6,7 @@ use super::filters::is_mirror;
 use super::steer::Steering;
 use super::{Cookies, RouteState};
 use super::{Subject, affinity, generate, limits, list, matches, rules};
-use crate::api::{Canary, CanarySpec, Traffic};
+use crate::api::{Canary, CanarySpec, Problem, Traffic, unsupported_in_generated_route};
 use crate::decide::Routed;
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
@@ -126,11 +126,15 @@ pub(in crate::render) fn exposed(canary: &Canary, route: Option<&Manifest>) -> i
     weights.max().unwrap_or(0)
 }
 
-/// Was the route generated, from something else than what is asked for now?
+/// Was the route generated, from something else than what is asked for now? Not
+/// when what is asked for cannot be generated.
 pub(in crate::render) fn outdated(canary: &Canary) -> bool {
     let status = canary.status.as_ref();
     let made_from = status.and_then(|status| status.generated_route.as_ref());
     made_from.is_some_and(|made_from| *made_from != generate::checksum(&canary.spec))
+        && !unsupported_in_generated_route(canary)
+            .iter()
+            .any(Problem::is_error)
 }
 
 /// Refuses a route that the strategy would take beyond what the Gateway API
