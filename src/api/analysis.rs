@@ -256,22 +256,23 @@ impl Metric {
 
     /// The bounds a value must keep, both inclusive
     /// (Flagger: `scheduler_metrics.go`). Without `thresholdRange` the
-    /// deprecated `threshold` counts, 0 when it is absent, too.
+    /// deprecated `threshold` counts, 0 when it is absent, too: for the built-in
+    /// success rate as a minimum, for every other value as a maximum.
     ///
     /// ```
     /// use weirkeeper::api::{Metric, ThresholdRange};
     ///
-    /// let metric = |name: &str| Metric { name: name.into(), threshold: Some(99.0), ..Metric::default() };
-    /// assert_eq!(metric("request-success-rate").bounds(), ThresholdRange { min: Some(99.0), max: None });
-    /// assert_eq!(metric("errors").bounds(), ThresholdRange { min: None, max: Some(99.0) });
+    /// let rate = Metric { name: "request-success-rate".into(), threshold: Some(99.0), ..Metric::default() };
+    /// assert_eq!(rate.bounds(true), ThresholdRange { min: Some(99.0), max: None });
+    /// assert_eq!(rate.bounds(false), ThresholdRange { min: None, max: Some(99.0) });
     /// ```
     #[must_use]
-    pub fn bounds(&self) -> ThresholdRange {
+    pub fn bounds(&self, built_in: bool) -> ThresholdRange {
         if let Some(range) = self.threshold_range {
             return range;
         }
         let bound = Some(self.threshold.unwrap_or(0.0));
-        match self.name == Self::SUCCESS_RATE {
+        match built_in && self.name == Self::SUCCESS_RATE {
             true => ThresholdRange {
                 min: bound,
                 max: None,

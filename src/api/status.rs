@@ -33,6 +33,9 @@ pub struct Status {
     /// Checksum by ConfigMap and Secret.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tracked_configs: BTreeMap<String, String>,
+    /// The checksums of the promoted revision.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub promoted_configs: BTreeMap<String, String>,
     /// The weights Weirkeeper last wrote to the route; absent before it wrote any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routed: Option<Traffic>,

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, Answer, Answers, Effect, Facts, MetricAnswer, Next, Primary, Probe, Readiness, Reading,
-    Routed, WebhookAnswer, decide,
+    Action, Answer, Answers, Effect, Facts, MetricAnswer, MetricSource, Next, Primary, Probe,
+    Readiness, Reading, Routed, WebhookAnswer, decide,
 };
 use crate::api::{Canary, Phase, Traffic, WebhookType};
 
@@ -124,13 +124,13 @@ pub fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
                 failure: None,
             })
         }
-        Probe::Metric { index, .. } => {
+        Probe::Metric { index, source } => {
             let bounds = canary
                 .spec
                 .analysis
                 .as_ref()
                 .and_then(|analysis| analysis.metrics().get(*index))
-                .map(crate::api::Metric::bounds)
+                .map(|metric| metric.bounds(*source == MetricSource::Builtin))
                 .unwrap_or_default();
             Answer::Metric(MetricAnswer {
                 query: String::new(),

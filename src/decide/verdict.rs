@@ -69,7 +69,7 @@ pub fn judge(
     answer: &MetricAnswer,
     requests: Option<&MetricAnswer>,
 ) -> Measurement {
-    let bounds = metric.bounds();
+    let bounds = metric.bounds(source == MetricSource::Builtin);
     let requests = requests.map(|counted| Requests {
         // Nobody counted any: there were none.
         seen: counted.reading.value().unwrap_or(0.0),
@@ -252,7 +252,18 @@ mod tests {
             name: Metric::SUCCESS_RATE.into(),
             ..Metric::default()
         };
-        assert_eq!(verdict(&rate, Reading::Value(12.0)), Verdict::Pass);
+        let answer = MetricAnswer {
+            query: String::new(),
+            reading: Reading::Value(12.0),
+            warnings: Vec::new(),
+        };
+        let judged = |source| judge(&rate, source, &answer, None).verdict;
+        assert_eq!(judged(MetricSource::Builtin), Verdict::Pass);
+        assert_eq!(
+            judged(MetricSource::Template),
+            Verdict::Fail,
+            "whatever its name"
+        );
         let other = Metric {
             name: "errors".into(),
             ..Metric::default()

@@ -21,6 +21,9 @@ pub(super) struct Script {
     canary: State,
     metrics: BTreeMap<String, Sample>,
     webhooks: BTreeMap<String, Reply>,
+    /// Is the target a Service, which nobody waits for (Flagger:
+    /// `service_controller.go`, `IsPrimaryReady`)?
+    pub(super) always_ready: bool,
     /// The webhooks called in this tick.
     calls: Vec<Call>,
 }
@@ -51,7 +54,7 @@ impl Script {
 
     /// Is the primary as it should be?
     pub(super) fn primary_is_ready(&self) -> bool {
-        self.primary == State::Ready
+        self.always_ready || self.primary == State::Ready
     }
 
     /// The webhooks called since the tick began, in order.
@@ -105,6 +108,7 @@ impl Script {
             Workload::Canary => (self.canary, "canary"),
         };
         match state {
+            _ if self.always_ready => Readiness::Ready,
             State::Ready => Readiness::Ready,
             State::NotReady => Readiness::NotReady(format!("{name} is not ready")),
             State::Stuck => Readiness::Stuck(format!("{name} exceeded its progress deadline")),

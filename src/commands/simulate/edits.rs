@@ -105,6 +105,15 @@ impl World<'_> {
                 status.canary_weight = 0;
                 status.iterations = 0;
             }
+            if phase == Phase::WaitingPromotion {
+                let analysis = self.load()?.rollout.canary.spec.analysis;
+                status.iterations = analysis.unwrap_or_default().iterations() - 1;
+            }
+            if phase == Phase::Succeeded {
+                status
+                    .last_promoted_spec
+                    .clone_from(&status.last_applied_spec);
+            }
         }
         status.failed_checks = inject.failed_checks.unwrap_or(status.failed_checks);
         status.iterations = inject.iterations.unwrap_or(status.iterations);

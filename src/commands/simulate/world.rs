@@ -68,7 +68,7 @@ pub(super) struct World<'s> {
 #[derive(Debug)]
 pub(super) struct Loaded {
     inventory: Inventory,
-    rollout: Rollout,
+    pub(super) rollout: Rollout,
     pub(super) facts: Facts,
 }
 
@@ -125,6 +125,12 @@ impl<'s> World<'s> {
             self.now = self.now.saturating_add(interval).unwrap_or(self.now);
         }
         self.begun = true;
+        let target = self
+            .canary
+            .get("spec")
+            .and_then(|spec| spec.get("targetRef"));
+        let kind = target.and_then(|target| target.get("kind"));
+        self.script.always_ready = kind.and_then(Value::as_str) == Some("Service");
         self.script.learn(input);
         if let Some(revision) = &input.revision {
             self.write_target(revision)?;
@@ -163,16 +169,30 @@ impl<'s> World<'s> {
         }
         if !self.accepted && self.needs_route(before, &plan) {
             self.script.calls();
-            return Ok(Plan {
-                reasons: vec!["the route is not accepted by its gateway".to_owned()],
-                next_step_at: plan.next_step_at,
-                ..bare(Vec::new())
-            });
+            return self.wait_for_the_gateway(before, &plan);
         }
         let loaded = self.load()?;
         self.apply(&loaded, &plan)?;
         self.script.after(&loaded.rollout.canary, &plan);
         Ok(plan)
+    }
+
+    /// The route is not accepted: nothing goes on, but what `spec.service` says
+    /// now is written; it may be what the gateway waits for.
+    fn wait_for_the_gateway(&mut self, before: &Loaded, plan: &Plan) -> Result<Plan> {
+        let mut waiting = Plan {
+            reasons: vec!["the route is not accepted by its gateway".to_owned()],
+            next_step_at: plan.next_step_at,
+            ..bare(Vec::new())
+        };
+        if before.facts.route_outdated {
+            let traffic = before.facts.routed.traffic();
+            waiting.effects.push(Effect::UpdateRoute { traffic });
+            waiting.status = Some(before.status());
+            let loaded = self.load()?;
+            self.apply(&loaded, &waiting)?;
+        }
+        Ok(waiting)
     }
 
     /// Asks the script what the decision asks for, until it is made.
@@ -204,8 +224,10 @@ impl<'s> World<'s> {
             plan.action,
             Action::Idle | Action::NotDue | Action::Suspended
         );
+        let cancelled = plan.action == Action::Succeeded
+            && before.facts.revision == before.status().last_promoted_spec;
         let skips = before.rollout.canary.spec.skips_analysis();
-        begun && !earlier && (skips || self.script.primary_is_ready())
+        begun && !earlier && !cancelled && (skips || self.script.primary_is_ready())
     }
 
     /// Reads the repository.

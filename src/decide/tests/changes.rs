@@ -124,8 +124,33 @@ fn after_a_failed_promotion_going_back_is_analysed() {
     world.release("v3");
     assert_eq!(world.tick().action, Action::Started);
     world.release("v1");
-    assert_eq!(world.facts.primary, Primary::Different);
-    assert_eq!(world.tick().action, Action::Restarted);
+    assert_eq!(
+        world.tick().phase,
+        Some(Phase::Progressing),
+        "not cancelled"
+    );
+    // Nor is the traffic sent to a primary that breaks again.
+    world.primary = Readiness::Stuck("no pods".into());
+    assert_eq!(world.tick().action, Action::Held);
+    assert_eq!(world.traffic(), Traffic::CANARY);
+}
+
+/// A config that came with the revision is released, or taken back, too.
+#[test]
+fn a_run_is_cancelled_when_its_configs_are_back_as_well() {
+    let mut world = World::new("threshold: 1, stepWeight: 20");
+    world.release("v2");
+    world
+        .facts
+        .configs
+        .insert("configmap/a".into(), "c2".into());
+    world.tick();
+    world.tick();
+    world.release("v1");
+    assert_eq!(world.tick().phase, Some(Phase::Progressing));
+    world.facts.configs.clear();
+    assert_eq!(world.tick().phase, Some(Phase::Succeeded));
+    assert!(world.canary.status.unwrap().tracked_configs.is_empty());
 }
 
 #[test]

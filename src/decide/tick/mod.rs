@@ -192,33 +192,27 @@ impl<'a> Tick<'a> {
         // the way back to the promoted revision is a release like any other.
         let served_by_canary = self.status.phase == Some(Phase::Failed)
             && self.status.routed.is_some_and(|routed| routed.canary > 0);
-        // In a run what counts is what the primary has, which is not what was
-        // promoted if the promotion failed.
-        let primary = match self.status.phase.is_some_and(Self::is_analysed) {
-            true => self.status.primary_spec.as_ref(),
-            false => None,
-        };
-        let stable = primary.unwrap_or(&self.status.last_promoted_spec);
         let spec_changed = self.facts.revision != self.status.last_applied_spec
-            && (served_by_canary || self.facts.revision != *stable);
+            && (served_by_canary || self.facts.revision != self.status.last_promoted_spec);
         spec_changed || self.facts.configs != self.status.tracked_configs
     }
 
-    /// Is the target back at the promoted revision while another one is under
-    /// analysis? In Git, reverting the version bump is the abort button.
+    /// Is the target back at what the primary runs, while something else is under
+    /// analysis? In Git, reverting the version bump is the abort button. After a
+    /// failed promotion the primary runs something else, and nothing is cancelled.
     fn is_cancelled(&self, phase: Phase) -> bool {
         let status = &self.status;
-        let is_back = !status.last_promoted_spec.is_empty()
-            && self.facts.revision == status.last_promoted_spec;
-        let ends = match phase == Phase::Waiting {
-            true => self.facts.configs == status.tracked_configs,
-            false => {
-                Self::is_analysed(phase) && status.last_applied_spec != status.last_promoted_spec
-            }
+        let promoted = &status.last_promoted_spec;
+        let is_begun = match phase == Phase::Waiting {
+            true => true,
+            false => Self::is_analysed(phase) && status.last_applied_spec != *promoted,
         };
-        // After a failed promotion the primary does not run what was promoted.
-        let primary = status.primary_spec.as_ref();
-        is_back && ends && primary.is_none_or(|primary| *primary == self.facts.revision)
+        let primary = status.primary_spec.as_ref().unwrap_or(promoted);
+        is_begun
+            && !promoted.is_empty()
+            && self.facts.revision == *promoted
+            && primary == promoted
+            && self.facts.configs == status.promoted_configs
     }
 
     /// A plan that holds when the route does not carry what the state says.

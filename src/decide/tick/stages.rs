@@ -43,6 +43,7 @@ impl Tick<'_> {
         status.primary_spec = Some(revision.clone()).filter(|revision| !revision.is_empty());
         status.last_promoted_spec = revision;
         status.tracked_configs.clone_from(&self.facts.configs);
+        status.promoted_configs.clone_from(&self.facts.configs);
         status.routed = Some(Traffic::PRIMARY);
         status.routed_match = self.audience();
         let mut effects = vec![
@@ -150,9 +151,15 @@ impl Tick<'_> {
             Readiness::Stuck(why) => (why, true),
         };
         let promoting = matches!(phase, Phase::Promoting | Phase::Finalising);
-        // After a failed promotion, that is; in a run the route says less: an A/B
-        // test sends matching requests to the canary only.
-        let canary_serves = !Self::is_running(phase) && self.routed.traffic().percent() == 100;
+        // After a failed promotion the canary has what the primary cannot serve,
+        // and the next release begins with all traffic on it.
+        let failed = !Self::is_running(phase)
+            || self
+                .status
+                .primary_spec
+                .as_ref()
+                .is_some_and(|primary| *primary != self.status.last_promoted_spec);
+        let canary_serves = failed && !promoting && self.routed.traffic().percent() == 100;
         Ok(Some(Wait::Known(if canary_serves {
             let advice = format!(
                 "{why}; the canary keeps its traffic until it is: \
@@ -216,6 +223,7 @@ impl Tick<'_> {
         status.last_promoted_spec.clone_from(&self.facts.revision);
         status.primary_spec = Some(self.facts.revision.clone());
         status.tracked_configs.clone_from(&self.facts.configs);
+        status.promoted_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
         effects.push(Effect::Promote);
         self.scale_down(&mut status, &mut effects);
@@ -246,6 +254,7 @@ impl Tick<'_> {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Succeeded);
         status.last_promoted_spec = status.last_applied_spec.clone();
+        status.promoted_configs = status.tracked_configs.clone();
         let mut effects = Vec::new();
         self.scale_down(&mut status, &mut effects);
         let reason = format!("promotion of {} completed", status.last_promoted_spec);
