@@ -138,7 +138,8 @@ pub(in crate::render) fn outdated(canary: &Canary) -> bool {
 }
 
 /// Refuses a route that the strategy would take beyond what the Gateway API
-/// allows, or whose conditions contradict those of the strategy. Told before a
+/// allows, that mirrors by itself what the strategy is to mirror, or whose
+/// conditions contradict those of the strategy. Told before a
 /// release begins; while the canary has traffic nothing may stand in the way of a
 /// rollback.
 ///
@@ -165,7 +166,6 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
     let own = own.filter(|(_, rule)| !subject.is_added(rule));
     let (positions, base): (Vec<usize>, Vec<Value>) =
         own.map(|(index, rule)| (index, rule.clone())).unzip();
-    let steering = Steering::new(&subject, &state);
     let shown = format!("{} {}", route.kind, route.name);
     if let Some((rule, name)) = steering.clash(&base).filter(|_| !subject.generated) {
         let at = format!("spec.rules[{}].matches", positions[rule]);
@@ -194,6 +194,28 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
     }
 }
 
+    let mirrors = |rule: &Value| {
+        let mut filters = list(Some(rule), "filters").iter();
+        let is_mirror = |filter: &Value| is_mirror(filter, &subject.canary);
+        filters
+            .position(is_mirror)
+            .filter(|_| subject.is_weighted(rule))
+    };
+    let own = base.iter().enumerate();
+    let own = own.filter_map(|(index, rule)| Some((positions[index], mirrors(rule)?)));
+    let mirrored = own
+        .filter(|_| state.traffic.mirrored && !subject.generated)
+        .next();
+    if let Some((rule, filter)) = mirrored {
+        let at = format!("spec.rules[{rule}].filters[{filter}]");
+        let message = "is what `analysis.mirror` does during a release";
+        return Err(
+            Error::document(format!("{shown} mirrors to {} already", subject.canary))
+                .at([route.error_at(&at, message)])
+                .hint("remove it: mirroring is added when it is needed"),
+        );
+    }
+    let steering = Steering::new(&subject, &state);
 fn unreadable(route: &Manifest, error: &WeightError) -> Error {
     let mut diagnostic = Diagnostic::error(error.to_string()).at(&route.file.source, error.span());
     diagnostic.hint = error.hint().map(str::to_owned);

@@ -261,12 +261,10 @@ pub(super) fn added(rules: &[Placed]) -> Vec<String> {
 }
 
 impl Subject<'_> {
-    /// Are the filters that mirror to the canary ours? Only while somebody asks
-    /// for mirroring, or it is on.
+    /// Are the filters that mirror to the canary ours? Only when the status says
+    /// that we wrote them.
     pub(super) fn owns_mirror(&self) -> bool {
-        let analysis = self.spec.analysis.as_ref();
         let routed = self.status.and_then(|status| status.routed);
-        analysis.is_some_and(|analysis| analysis.mirrors())
-            || routed.is_some_and(|routed| routed.mirrored)
+        routed.is_some_and(|routed| routed.mirrored)
     }
 }

@@ -106,9 +106,20 @@ fn mirrors_count_only_where_they_are_asked_for() {
     let plain = podinfo("stepWeight: 10", "{}");
     assert_eq!(read(&plain, &text), Routed::Even(Traffic::PRIMARY));
     let mut mirrors = podinfo("iterations: 2, mirror: true", "{}");
-    assert_eq!(read(&mirrors, &text), Routed::Even(MIRRORED));
-    let text = step(&mut mirrors, &text, Traffic::PRIMARY, [None; 3]).unwrap();
-    assert_eq!(text, route_of("HTTPRoute", &[rule("/", false, 100, 0)]));
+    assert_eq!(read(&mirrors, &text), Routed::Even(Traffic::PRIMARY));
+    // Somebody's own is refused before a release, and never taken out.
+    let error = fits(&mirrors, Some(&manifest(&text))).unwrap_err();
+    let place = &error.diagnostics()[0];
+    insta::assert_snapshot!(
+        format!("{error}\n{}: {}\n{}", place.location().unwrap(), place.message, error.hints()[0]),
+        @"
+    HTTPRoute podinfo mirrors to podinfo-canary already
+    route.yaml:8:15: is what `analysis.mirror` does during a release
+    remove it: mirroring is added when it is needed
+    ");
+    let same = step(&mut mirrors, &text, Traffic::PRIMARY, [None; 3]).unwrap();
+    assert_eq!(same, text);
+    let text = route_of("HTTPRoute", &[rule("/", false, 100, 0)]);
     // No longer asked for, but still there: it goes with the run.
     let mut dropped = podinfo("iterations: 2", "{}");
     let text = step(&mut mirrors, &text, MIRRORED, [None; 3]).unwrap();
