@@ -151,27 +151,54 @@ pub(super) fn primary_max_age(spec: &CanarySpec) -> i64 {
     interval.unwrap_or(Analysis::INTERVAL).as_secs()
 }
 
-/// Names of the cookies that this Canary sets or has set.
-pub(super) fn names(spec: &CanarySpec, status: Option<&Status>) -> Vec<String> {
-    let affinity = spec
-        .analysis
-        .as_ref()
-        .and_then(|analysis| analysis.session_affinity.as_ref());
-    let asked = affinity.into_iter().flat_map(|affinity| {
-        let primary = affinity.primary_cookie_name.clone();
-        [Some(affinity.cookie_name.clone()), primary]
-    });
-    let known = status.into_iter().flat_map(|status| {
-        let texts = [
-            &status.session_affinity_cookie,
-            &status.primary_session_affinity_cookie,
-        ];
-        texts.map(|text| {
-            let (name, _) = text.as_deref()?.split_once('=')?;
-            Some(name.to_owned())
-        })
-    });
-    let mut names: Vec<String> = asked.chain(known).flatten().collect();
-    names.retain(|name| !name.is_empty());
-    names
+/// What tells our cookies from others: the names that this Canary sets or has
+/// set, and the values that the status knows, whatever name they were given.
+#[derive(Debug, Default)]
+pub(super) struct Ours {
+    names: Vec<String>,
+    values: Vec<String>,
+}
+
+impl Ours {
+    pub(super) fn of(spec: &CanarySpec, status: Option<&Status>) -> Self {
+        let affinity = spec
+            .analysis
+            .as_ref()
+            .and_then(|analysis| analysis.session_affinity.as_ref());
+        let asked = affinity.into_iter().flat_map(|affinity| {
+            let primary = affinity.primary_cookie_name.clone();
+            [Some(affinity.cookie_name.clone()), primary]
+        });
+        let mut ours = Self {
+            names: asked.flatten().collect(),
+            values: Vec::new(),
+        };
+        let known = status.into_iter().flat_map(|status| {
+            [
+                &status.session_affinity_cookie,
+                &status.previous_session_affinity_cookie,
+                &status.primary_session_affinity_cookie,
+            ]
+        });
+        for (name, value) in known.flatten().filter_map(|text| text.split_once('=')) {
+            ours.names.push(name.to_owned());
+            ours.values.push(value.to_owned());
+        }
+        ours.names.retain(|name| !name.is_empty());
+        ours.values.retain(|value| !value.is_empty());
+        ours
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.values.is_empty()
+    }
+
+    /// Is the value of a `Set-Cookie` one of ours?
+    pub(super) fn has(&self, text: &str) -> bool {
+        let Some((name, rest)) = text.split_once('=') else {
+            return false;
+        };
+        let value = rest.split(';').next().unwrap_or_default();
+        self.names.iter().any(|ours| ours == name) || self.values.iter().any(|ours| ours == value)
+    }
 }

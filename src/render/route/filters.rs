@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::{Mapping, Value};
 
+use super::affinity::Ours;
 use super::{is_service, list, object};
 use crate::api::{BackendRef, CorsPolicy, HeaderOperations, Rewrite, Service, parse_duration};
 
@@ -162,14 +163,12 @@ pub(super) fn add_cookie(holder: &mut Mapping, text: &str) {
     });
 }
 
-/// Takes every `Set-Cookie` of the cookies `names` out of `holder`, and what is
-/// left empty by that.
-pub(super) fn remove_cookies(holder: &mut Mapping, names: &[String]) {
+/// Takes every `Set-Cookie` of ours out of `holder`, and what is left empty by
+/// that.
+pub(super) fn remove_cookies(holder: &mut Mapping, ours: &Ours) {
     let is_ours = |item: &Value| {
         let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
-        let cookie = text("value").split_once('=');
-        text("name").eq_ignore_ascii_case(SET_COOKIE)
-            && cookie.is_some_and(|(name, _)| names.iter().any(|ours| ours == name))
+        text("name").eq_ignore_ascii_case(SET_COOKIE) && ours.has(text("value"))
     };
     let has_ours = |filter: &Value| list(filter.get(RESPONSE.1), "add").iter().any(is_ours);
     edit_list(holder, "filters", |filters| {

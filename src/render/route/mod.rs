@@ -12,7 +12,7 @@
 //!
 //! What Weirkeeper added is recognised again: rules by the checksum of their
 //! `matches` in `status.addedRules`, the mirror filter by its backend, and
-//! `Set-Cookie` by the name of the cookie.
+//! `Set-Cookie` by the name or value of the cookie.
 
 mod affinity;
 mod edit;

@@ -2,7 +2,7 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::affinity::{self, Cookie};
+use super::affinity::{self, Cookie, Ours};
 use super::filters::{add_cookie, edit_list, is_mirror, mirror_of, remove_cookies};
 use super::matches::{self, Merge};
 use super::{RouteKind, RouteState, Subject, is_service};
@@ -26,8 +26,8 @@ pub(super) struct Steering<'a> {
     /// `analysis.match`.
     conditions: Vec<Value>,
     affinity: Option<&'a SessionAffinity>,
-    /// Names of our cookies, also of earlier runs.
-    cookies: Vec<String>,
+    /// What tells our cookies, also those of earlier runs.
+    cookies: Ours,
     /// Are filters that mirror to the canary ours?
     owns_mirror: bool,
 }
@@ -41,8 +41,8 @@ impl<'a> Steering<'a> {
         Self {
             conditions: matches::conditions(conditions.unwrap_or_default(), subject.kind),
             affinity,
-            cookies: affinity::names(subject.spec, subject.status),
-            owns_mirror: has_filters && (subject.owns_mirror() || state.traffic.mirrored),
+            cookies: Ours::of(subject.spec, subject.status),
+            owns_mirror: has_filters && subject.owns_mirror(),
             subject,
             state,
         }

@@ -246,3 +246,28 @@ fn routes_without_room_are_refused_before_a_release() {
     // What is wrong already is not ours to judge.
     assert_eq!(refused("HTTPRoute", &many(17), affinity), None);
 }
+
+#[test]
+fn cookies_that_were_renamed_go_with_the_run() {
+    let names = |rest: &str| format!("stepWeight: 10, {rest}");
+    let both = "sessionAffinity: {cookieName: c, primaryCookieName: p}";
+    let idle = route_of("HTTPRoute", &[rule("/", false, 100, 0)]);
+    for other in [
+        "sessionAffinity: {cookieName: c, primaryCookieName: q}",
+        "sessionAffinity: {cookieName: c}",
+        "sessionAffinity: {cookieName: d, primaryCookieName: q}",
+        "iterations: 0",
+    ] {
+        let cookies = [Some("c=aBcDeFgHiJ"), None, Some("=kLmNoPqRsT")];
+        let mut canary = podinfo(&names(both), "{}");
+        let first = step(&mut canary, &idle, Traffic::canary(10), cookies).unwrap();
+        assert!(first.contains("p=kLmNoPqRsT"), "{first}");
+        let mut renamed = podinfo(&names(other), "{}");
+        renamed.status = canary.status.clone();
+        let next = step(&mut renamed, &first, Traffic::canary(20), cookies).unwrap();
+        assert!(!next.contains("p=kLmNoPqRsT"), "{next}");
+        let back = [None, cookies[0], cookies[2]];
+        let text = step(&mut renamed, &next, Traffic::PRIMARY, back).unwrap();
+        assert_eq!(text, idle);
+    }
+}
