@@ -104,7 +104,8 @@ impl Edit<'_> {
     /// backend under the primary's name, and a copy of it under the canary's.
     fn split(&mut self, traffic: Traffic) -> Result<(), EditError> {
         let rules = self.rules()?;
-        if rules.iter().any(|rule| self.subject.is_weighted(rule)) {
+        let is_base = |rule: &Value| self.subject.is_weighted(rule) && !self.subject.is_added(rule);
+        if rules.iter().any(is_base) {
             return Ok(());
         }
         for (index, rule) in rules.iter().enumerate() {

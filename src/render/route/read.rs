@@ -28,6 +28,13 @@ pub(in crate::render) fn routed(canary: &Canary, route: Option<&Manifest>) -> Re
     let subject = Subject::of(canary, route);
     let rules = rules(&route.value);
     let is_base = |rule: &Value| subject.is_weighted(rule) && !subject.is_added(rule);
+    let added = rules.iter().enumerate();
+    let mut added = added.filter(|(_, rule)| subject.is_added(rule)).peekable();
+    if !rules.iter().any(is_base) && added.peek().is_some() {
+        // Somebody took away what they were added to. They must be able to go.
+        let added = added.map(|(index, _)| weights_of(&subject, route, index));
+        return Ok(Routed::Uneven(added.collect::<Result<_>>()?));
+    }
     if !rules.iter().any(is_base) {
         return match rules.iter().any(|rule| subject.is_unsplit(rule)) {
             true => Ok(Routed::Missing),

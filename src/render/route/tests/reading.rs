@@ -271,3 +271,23 @@ fn cookies_that_were_renamed_go_with_the_run() {
         assert_eq!(text, idle);
     }
 }
+
+#[test]
+fn added_rules_go_without_their_base_rule() {
+    let mut canary = podinfo(TESTED, "{}");
+    let idle = route_of("HTTPRoute", &[rule("/a", false, 100, 0)]);
+    let running = step(&mut canary, &idle, Traffic::CANARY, [None; 3]).unwrap();
+    let other = "  - backendRefs: [{name: other, port: 80}]\n";
+    let apex = "  - backendRefs: [{name: podinfo, port: 8080}]\n";
+    let split = "  - backendRefs: [{name: podinfo-primary, port: 8080, weight: 100}, \
+                 {name: podinfo-canary, port: 8080, weight: 0}]\n";
+    for (by_hand, after) in [(other, other), (apex, split)] {
+        let mut canary = canary.clone();
+        let text = running.replace(&rule("/a", false, 100, 0), by_hand);
+        assert_ne!(text, running);
+        let found = read(&canary, &text);
+        assert_eq!(found, Routed::Uneven(vec![Traffic::CANARY]));
+        let text = step(&mut canary, &text, Traffic::PRIMARY, [None; 3]).unwrap();
+        assert_eq!(text, route_of("HTTPRoute", &[after.to_owned()]));
+    }
+}
