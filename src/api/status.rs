@@ -48,7 +48,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub primary_spec: Option<String>,
     /// Checksum of what the generated route was made from; absent when the
-    /// route is the user's own.
+    /// route is the user's own, also since an edit made it that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub generated_route: Option<String>,
     /// Checksums of the matches of the rules that Weirkeeper added to the

@@ -112,7 +112,8 @@ impl Editor<'_> {
         })?;
         let old = rollout.canary.status.as_ref();
         let generated = old.and_then(|status| status.generated_route.clone());
-        self.note(added, generated);
+        let still = generated.filter(|_| route::is_generated(&rollout.canary, existing));
+        self.note(added, still);
         Ok(())
     }
 
@@ -120,9 +121,9 @@ impl Editor<'_> {
     /// what it has.
     fn update_route(&mut self, traffic: Traffic) -> Result<()> {
         let rollout = self.rollout;
-        let old = rollout.canary.status.as_ref();
-        let generated = old.is_some_and(|status| status.generated_route.is_some());
-        let Some(existing) = rollout.route.as_ref().filter(|_| generated) else {
+        let existing = rollout.route.as_ref();
+        let is_generated = |route: &&Manifest| route::is_generated(&rollout.canary, route);
+        let Some(existing) = existing.filter(is_generated) else {
             return self.set_traffic(traffic);
         };
         let state = self.state(traffic);

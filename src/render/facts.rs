@@ -44,7 +44,7 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
         target_replicas: replicas(target),
         services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
         routed: route::routed(canary, route)?,
-        route_outdated: route::outdated(canary) && ports_fit(rollout).is_ok(),
+        route_outdated: route::outdated(canary, route) && ports_fit(rollout).is_ok(),
         exposed: route::exposed(canary, route),
     })
 }
@@ -113,7 +113,23 @@ pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
             Diagnostic { hint, ..place }
         }));
     }
+    warnings.extend(edited_route(rollout));
     warnings
+}
+
+/// A generated route with other edits than ours has become its author's.
+fn edited_route(rollout: &Rollout) -> Option<Diagnostic> {
+    let route = rollout.route.as_ref()?;
+    rollout.canary.status.as_ref()?.generated_route.as_ref()?;
+    let warning = || {
+        let message = "was generated and has been edited since: it is your own route from now on";
+        let mut warning = route.error_at("metadata.name", message);
+        warning.severity = Severity::Warning;
+        warning.hint(
+            "spec.service is no longer carried over; remove the file to have it generated again",
+        )
+    };
+    (!route::is_generated(&rollout.canary, route)).then(warning)
 }
 
 /// Does the route stay on the port it has, whatever `service.port` says? While
@@ -127,7 +143,8 @@ fn keeps_port(rollout: &Rollout) -> bool {
 /// A route that is generated, for the first time or again, sends to `service.port`:
 /// Services that were there before must have it.
 fn ports_fit(rollout: &Rollout) -> Result<()> {
-    if rollout.route.is_some() && !route::outdated(&rollout.canary) {
+    let route = rollout.route.as_ref();
+    if route.is_some() && !route::outdated(&rollout.canary, route) {
         return Ok(());
     }
     let wanted = rollout.canary.spec.service.as_ref();

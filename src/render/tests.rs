@@ -341,3 +341,46 @@ fn what_cannot_be_generated_again_does_not_stop_a_rollback() {
     let route = folder.read("shop-httproute.yaml");
     assert!(route.contains("- a.example.com") && route.contains("weight: 100"));
 }
+
+#[test]
+fn an_edited_route_is_its_authors() {
+    let folder = Folder::new("hosts: [a.example.com]", "stepWeight: 10");
+    folder.set(Traffic::PRIMARY, |_| {});
+    folder.set(Traffic::canary(10), |_| {});
+    let edited = "\n    - filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [x]}}]\n      matches:";
+    folder.replace("shop-httproute.yaml", "\n    - matches:", edited);
+    folder.replace("canary.yaml", "a.example.com", "b.example.com");
+    let (_, rollout) = folder.resolve();
+    let found = facts(&rollout).unwrap();
+    assert!(!found.route_outdated);
+    assert_eq!(found.routed, Routed::Even(Traffic::canary(10)));
+    let warning = rollout.warnings.last().unwrap();
+    insta::assert_snapshot!(
+        format!("{}: {}\n{}", warning.location().unwrap(), warning.message, warning.hint.as_ref().unwrap()),
+        @"
+    shop-httproute.yaml:5:9: was generated and has been edited since: it is your own route from now on
+    spec.service is no longer carried over; remove the file to have it generated again
+    ");
+    let traffic = Traffic::PRIMARY;
+    folder.carry_out(Effect::UpdateRoute { traffic }, |status| {
+        status.routed = Some(traffic);
+    });
+    let text = folder.read("shop-httproute.yaml");
+    assert!(
+        text.contains(edited) && text.contains("- a.example.com"),
+        "{text}"
+    );
+    let (_, rollout) = folder.resolve();
+    assert_eq!(rollout.canary.status.unwrap().generated_route, None);
+    // An annotation is nothing that a step would take away.
+    let folder = Folder::new("apex: {annotations: {a: b}}", "stepWeight: 10");
+    folder.set(Traffic::PRIMARY, |_| {});
+    folder.replace("shop-httproute.yaml", "    a: b\n", "    a: b\n    c: d\n");
+    folder.replace("canary.yaml", "{a: b}", "{a: e}");
+    let (_, rollout) = folder.resolve();
+    assert!(facts(&rollout).unwrap().route_outdated);
+    folder.carry_out(Effect::UpdateRoute { traffic }, |_| {});
+    let text = folder.read("shop-httproute.yaml");
+    assert!(text.contains("    a: e\n    c: d\n"), "{text}");
+    assert!(!facts(&folder.resolve().1).unwrap().route_outdated);
+}

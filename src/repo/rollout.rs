@@ -304,8 +304,7 @@ impl<'a> Search<'a> {
 /// route stays as it is.
 fn of_generated_route(canary: &Canary, route: Option<&Manifest>) -> Vec<Problem> {
     let status = canary.status.as_ref();
-    let generated = status.is_some_and(|status| status.generated_route.is_some());
-    if route.is_some() && !generated {
+    if route.is_some_and(|route| !render::is_generated(canary, route)) {
         return Vec::new();
     }
     let stays = route.is_some() && status.is_some_and(Status::is_exposed);

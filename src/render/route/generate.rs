@@ -48,10 +48,66 @@ pub fn route(spec: &CanarySpec, namespace: Option<&str>, state: &RouteState) -> 
 }
 
 /// Checksum of what the route is generated from: equal for routes that differ
-/// in nothing but weights, mirror and cookies.
+/// in nothing but weights, mirror and cookies. Annotations do not count: others
+/// may add some.
 #[must_use]
 pub fn checksum(spec: &CanarySpec) -> String {
-    short_hash(&route(spec, None, &RouteState::idle()))
+    digest(&route(spec, None, &RouteState::idle()))
+}
+
+/// The same of a route that stands in a file, without what steps did to it.
+pub(super) fn checksum_at_rest(subject: &Subject<'_>, route: &Value) -> String {
+    let own = super::rules(route).iter();
+    let own: Vec<Value> = own
+        .filter(|rule| !subject.is_added(rule))
+        .cloned()
+        .collect();
+    let rest = RouteState::idle();
+    let rules = Steering::new(subject, &rest).steer(&own).into_iter();
+    let rules = rules.map(|placed| placed.rule).collect();
+    let mut route = route.clone();
+    if let Some(Value::Mapping(spec)) = route.get_mut("spec") {
+        spec.insert("rules".into(), Value::Sequence(rules));
+    }
+    digest(&route)
+}
+
+/// Checksum of everything that [`super::update`] writes but annotations.
+fn digest(route: &Value) -> String {
+    let part = |holder: &str, keys: &[&str]| {
+        let holder = route.get(holder);
+        let keys = keys.iter();
+        let kept = keys.filter_map(|key| Some(((*key).into(), holder?.get(key)?.clone())));
+        Value::Mapping(kept.collect())
+    };
+    let text = |key: &str| route.get(key).cloned().unwrap_or_default();
+    let mut whole = object([
+        ("apiVersion", text("apiVersion")),
+        ("kind", text("kind")),
+        ("metadata", part("metadata", &["name", "labels"])),
+        ("spec", part("spec", &["parentRefs", "hostnames", "rules"])),
+    ]);
+    tidy(&mut whole);
+    short_hash(&whole)
+}
+
+/// Takes out what is empty: a list may stay behind when its last item goes.
+fn tidy(value: &mut Value) {
+    let is_empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::Sequence(items) => items.is_empty(),
+        Value::Mapping(mapping) => mapping.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => false,
+    };
+    match value {
+        Value::Mapping(mapping) => {
+            mapping.values_mut().for_each(tidy);
+            mapping.retain(|_, value| !is_empty(value));
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(tidy),
+        Value::Tagged(tagged) => tidy(&mut tagged.value),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Checksums of the rules that `state` adds to the generated route.

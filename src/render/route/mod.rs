@@ -92,6 +92,12 @@ impl RouteKind {
     }
 }
 
+/// Is the route one that Weirkeeper generated and nobody has edited since? Any
+/// other is its author's: `spec.service` does not reach it.
+pub(crate) fn is_generated(canary: &Canary, route: &Manifest) -> bool {
+    Subject::of(canary, route).generated
+}
+
 /// A route, and what has to be known to find one's way in it.
 #[derive(Debug)]
 struct Subject<'a> {
@@ -100,7 +106,7 @@ struct Subject<'a> {
     status: Option<&'a Status>,
     namespace: Option<&'a str>,
     kind: RouteKind,
-    /// Did Weirkeeper generate the route?
+    /// Did Weirkeeper generate the route, and has nobody edited it since?
     generated: bool,
     primary: String,
     canary: String,
@@ -109,13 +115,18 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     fn of(canary: &'a Canary, route: &Manifest) -> Self {
         let status = canary.status.as_ref();
-        Self {
+        let made_from = status.and_then(|status| status.generated_route.as_ref());
+        let mut subject = Self {
             status,
             namespace: canary.metadata.namespace.as_deref(),
             kind: RouteKind::of(&route.kind),
-            generated: status.is_some_and(|status| status.generated_route.is_some()),
+            generated: made_from.is_some(),
             ..Self::generated(&canary.spec)
-        }
+        };
+        subject.generated = made_from.is_some_and(|made_from| {
+            *made_from == generate::checksum_at_rest(&subject, &route.value)
+        });
+        subject
     }
 
     /// A route that is generated right now.

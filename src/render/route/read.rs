@@ -4,7 +4,7 @@ use serde_yaml::Value;
 
 use super::filters::is_mirror;
 use super::steer::Steering;
-use super::{Cookies, RouteState};
+use super::{Cookies, RouteState, is_generated};
 use super::{Subject, affinity, generate, limits, list, matches, rules};
 use crate::api::{Canary, CanarySpec, Problem, Traffic, unsupported_in_generated_route};
 use crate::decide::Routed;
@@ -135,13 +135,33 @@ pub(in crate::render) fn exposed(canary: &Canary, route: Option<&Manifest>) -> i
 
 /// Was the route generated, from something else than what is asked for now? Not
 /// when what is asked for cannot be generated.
-pub(in crate::render) fn outdated(canary: &Canary) -> bool {
+pub(in crate::render) fn outdated(canary: &Canary, route: Option<&Manifest>) -> bool {
+    let Some(route) = route.filter(|route| is_generated(canary, route)) else {
+        return false;
+    };
     let status = canary.status.as_ref();
     let made_from = status.and_then(|status| status.generated_route.as_ref());
-    made_from.is_some_and(|made_from| *made_from != generate::checksum(&canary.spec))
+    let differs = made_from.is_some_and(|made_from| *made_from != generate::checksum(&canary.spec));
+    (differs || lacks_annotations(&canary.spec, &route.value))
         && !unsupported_in_generated_route(canary)
             .iter()
             .any(Problem::is_error)
+}
+
+/// Is an annotation missing that `service.apex` asks for?
+fn lacks_annotations(spec: &CanarySpec, route: &Value) -> bool {
+    let apex = spec
+        .service
+        .as_ref()
+        .and_then(|service| service.apex.as_ref());
+    let wanted = apex.and_then(|apex| apex.annotations.as_ref());
+    let found = route
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations"));
+    wanted.into_iter().flatten().any(|(key, text)| {
+        let found = found.and_then(|found| found.get(key)?.as_str());
+        found != Some(text.as_str())
+    })
 }
 
 /// Refuses a route that the strategy would take beyond what the Gateway API
@@ -174,6 +194,28 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
     let (positions, base): (Vec<usize>, Vec<Value>) =
         own.map(|(index, rule)| (index, rule.clone())).unzip();
     let shown = format!("{} {}", route.kind, route.name);
+    let mirrors = |rule: &Value| {
+        let mut filters = list(Some(rule), "filters").iter();
+        let is_mirror = |filter: &Value| is_mirror(filter, &subject.canary);
+        filters
+            .position(is_mirror)
+            .filter(|_| subject.is_weighted(rule))
+    };
+    let own = base.iter().enumerate();
+    let own = own.filter_map(|(index, rule)| Some((positions[index], mirrors(rule)?)));
+    let mirrored = own
+        .filter(|_| state.traffic.mirrored && !subject.generated)
+        .next();
+    if let Some((rule, filter)) = mirrored {
+        let at = format!("spec.rules[{rule}].filters[{filter}]");
+        let message = "is what `analysis.mirror` does during a release";
+        return Err(
+            Error::document(format!("{shown} mirrors to {} already", subject.canary))
+                .at([route.error_at(&at, message)])
+                .hint("remove it: mirroring is added when it is needed"),
+        );
+    }
+    let steering = Steering::new(&subject, &state);
     if let Some((rule, name)) = steering.clash(&base).filter(|_| !subject.generated) {
         let at = format!("spec.rules[{}].matches", positions[rule]);
         let message = format!("asks for another {name}: no request could have both");
@@ -201,28 +243,6 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
     }
 }
 
-    let mirrors = |rule: &Value| {
-        let mut filters = list(Some(rule), "filters").iter();
-        let is_mirror = |filter: &Value| is_mirror(filter, &subject.canary);
-        filters
-            .position(is_mirror)
-            .filter(|_| subject.is_weighted(rule))
-    };
-    let own = base.iter().enumerate();
-    let own = own.filter_map(|(index, rule)| Some((positions[index], mirrors(rule)?)));
-    let mirrored = own
-        .filter(|_| state.traffic.mirrored && !subject.generated)
-        .next();
-    if let Some((rule, filter)) = mirrored {
-        let at = format!("spec.rules[{rule}].filters[{filter}]");
-        let message = "is what `analysis.mirror` does during a release";
-        return Err(
-            Error::document(format!("{shown} mirrors to {} already", subject.canary))
-                .at([route.error_at(&at, message)])
-                .hint("remove it: mirroring is added when it is needed"),
-        );
-    }
-    let steering = Steering::new(&subject, &state);
 fn unreadable(route: &Manifest, error: &WeightError) -> Error {
     let mut diagnostic = Diagnostic::error(error.to_string()).at(&route.file.source, error.span());
     diagnostic.hint = error.hint().map(str::to_owned);

@@ -310,7 +310,8 @@ proptest! {
             let manifest = Arc::new(ParsedFile::parse("a.yaml", text.as_bytes()).unwrap()).manifests().remove(0);
             let found = routed(&canary, Some(&manifest)).unwrap();
             prop_assert_eq!(found, Routed::Even(state.traffic));
-            prop_assert!(!outdated(&canary));
+            prop_assert!(is_generated(&canary, &manifest), "{text}");
+            prop_assert!(!outdated(&canary, Some(&manifest)));
             fits(&canary, Some(&manifest)).unwrap();
         }
     }
@@ -323,13 +324,16 @@ proptest! {
         new.status = Some(Status {
             generated_route: Some(checksum(&old.spec)),
             added_rules: added_rules(&old.spec, state),
+            routed: Some(state.traffic),
             ..status.clone()
         });
-        prop_assert_eq!(outdated(&new), checksum(&old.spec) != checksum(&new.spec));
         let after = states(&new);
         let (state, _) = &after[to % after.len()];
         let file = Arc::new(ParsedFile::parse("a.yaml", text.as_bytes()).unwrap());
         let manifest = file.manifests().remove(0);
+        prop_assert!(is_generated(&new, &manifest), "{text}");
+        let differs = checksum(&old.spec) != checksum(&new.spec);
+        prop_assert!(!differs || outdated(&new, Some(&manifest)));
         let mut stream = Stream::clone(&file.stream);
         let added = update(&mut stream, &new, &manifest, state).unwrap();
         prop_assert_eq!(&added, &added_rules(&new.spec, state));
