@@ -165,6 +165,9 @@ impl CanarySpec {
     /// The provider every Canary is treated as.
     pub const PROVIDER: &str = "gatewayapi:v1";
 
+    /// The provider whose generated routes have less in them.
+    pub const OLD_PROVIDER: &str = "gatewayapi:v1beta1";
+
     /// Default of `progressDeadlineSeconds`, in seconds.
     pub const PROGRESS_DEADLINE: i64 = 600;
 
@@ -203,6 +206,13 @@ impl CanarySpec {
             self.progress_deadline_seconds
                 .unwrap_or(Self::PROGRESS_DEADLINE),
         )
+    }
+
+    /// Are generated routes of the Gateway API's version v1beta1? Then they have
+    /// no timeouts, no CORS filter and no cookie of the primary.
+    #[must_use]
+    pub fn is_v1beta1(&self) -> bool {
+        self.provider.as_deref() == Some(Self::OLD_PROVIDER)
     }
 
     /// Is the analysis skipped?

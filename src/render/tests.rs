@@ -384,3 +384,63 @@ fn an_edited_route_is_its_authors() {
     assert!(text.contains("    a: e\n    c: d\n"), "{text}");
     assert!(!facts(&folder.resolve().1).unwrap().route_outdated);
 }
+
+#[test]
+fn the_older_provider_has_less_in_its_route() {
+    let folder = Folder::new(
+        "timeout: 5s, corsPolicy: {allowOrigin: ['https://a.example.com']}",
+        "stepWeight: 10, sessionAffinity: {cookieName: c, primaryCookieName: p}",
+    );
+    let cookies = |status: &mut Status| {
+        status.session_affinity_cookie = Some("c=aBcDeFgHiJ".to_owned());
+        status.primary_session_affinity_cookie = Some("p=kLmNoPqRsT".to_owned());
+    };
+    folder.set(Traffic::canary(10), cookies);
+    let text = folder.read("shop-httproute.yaml");
+    assert!(
+        ["timeouts:", "cors:", "p=k"]
+            .iter()
+            .all(|part| text.contains(part)),
+        "{text}"
+    );
+
+    folder.replace(
+        "canary.yaml",
+        "  service:",
+        "  provider: gatewayapi:v1beta1\n  service:",
+    );
+    let (_, rollout) = folder.resolve();
+    assert!(facts(&rollout).unwrap().route_outdated);
+    let warnings = rollout.warnings.iter();
+    let told = warnings.filter(|warning| warning.message.contains("of version v1beta1"));
+    let told: Vec<String> = told
+        .map(|warning| warning.location().unwrap().to_string())
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    canary.yaml:6:13
+    canary.yaml:7:52
+    canary.yaml:7:65
+    canary.yaml:8:91
+    ");
+    let traffic = Traffic::canary(20);
+    folder.carry_out(Effect::UpdateRoute { traffic }, |status| {
+        status.routed = Some(traffic)
+    });
+    let updated = folder.read("shop-httproute.yaml");
+    assert!(
+        updated.contains("apiVersion: gateway.networking.k8s.io/v1beta1\n"),
+        "{updated}"
+    );
+    assert!(updated.contains("c=aBcDeFgHiJ"), "{updated}");
+    assert!(
+        !["timeouts:", "cors:", "p=k"]
+            .iter()
+            .any(|part| updated.contains(part)),
+        "{updated}"
+    );
+    assert!(!facts(&folder.resolve().1).unwrap().route_outdated);
+    // What is generated is the same.
+    fs_err::remove_file(folder.dir.path().join("shop-httproute.yaml")).unwrap();
+    folder.carry_out(Effect::SetTraffic { traffic }, cookies);
+    assert_eq!(folder.read("shop-httproute.yaml"), updated);
+}

@@ -110,10 +110,10 @@ fn provider(found: &mut Found, path: &FieldPath, spec: &CanarySpec) {
     let at = path.key("provider");
     let foreign = match spec.provider.as_deref() {
         None | Some(CanarySpec::PROVIDER) => None,
-        Some("gatewayapi:v1beta1") => {
-            let message = "is treated as `gatewayapi:v1`: a generated route is of version v1, \
-                           a route in the repository keeps its own";
-            found.push(Problem::warning(at.clone(), message));
+        Some(CanarySpec::OLD_PROVIDER) => {
+            let message = "makes a generated route of version v1beta1, without timeouts, CORS and \
+                           the primary's cookie; a route in the repository keeps its own";
+            found.push(Problem::warning(at.clone(), message).hint("use gatewayapi:v1"));
             None
         }
         Some("gatewayapi") => {

@@ -45,12 +45,44 @@ pub fn unsupported_in_generated_route(canary: &Canary) -> Vec<Problem> {
     matches(&mut found, &root, &shape);
     prefix(&mut found, &root, service, &shape);
     filters(&mut found, &path, service, &shape);
+    if canary.spec.is_v1beta1() {
+        without_effect(&mut found, &root, service, canary.spec.analysis.as_ref());
+    }
     let gitops = canary.spec.gitops();
     let channel = gitops.route.as_ref().map(|route| route.channel);
     if channel == Some(Channel::Experimental) {
         values(&mut found, &root, canary);
     }
     found
+}
+
+/// What Flagger leaves out of routes of version v1beta1.
+fn without_effect(
+    found: &mut Found,
+    root: &FieldPath,
+    service: &Service,
+    analysis: Option<&Analysis>,
+) {
+    let path = root.key("service");
+    let is_set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let affinity = analysis.and_then(|analysis| analysis.session_affinity.as_ref());
+    let primary = affinity.is_some_and(|affinity| is_set(&affinity.primary_cookie_name));
+    let affinity = root.key("analysis").key("sessionAffinity");
+    for (at, set) in [
+        (path.key("timeout"), is_set(&service.timeout)),
+        (path.key("backendTimeout"), is_set(&service.backend_timeout)),
+        (path.key("corsPolicy"), service.cors_policy.is_some()),
+        (affinity.key("primaryCookieName"), primary),
+    ] {
+        if set {
+            let message = "has no effect in a generated route of version v1beta1";
+            found.push(
+                Problem::warning(at, message)
+                    .at_key()
+                    .hint("use gatewayapi:v1"),
+            );
+        }
+    }
 }
 
 /// How many matches the rules of the generated route have.

@@ -58,6 +58,8 @@ pub(in crate::render) fn update(
         stream.assign(document, &path, &text.into())?;
     }
     let generated = generate::route(spec, None, state);
+    let version = generated.get("apiVersion").cloned();
+    put(stream, document, &root, "apiVersion", version)?;
     let wanted = generated.get("spec").and_then(Value::as_mapping);
     let wanted = wanted.cloned().unwrap_or_default();
     for key in ["parentRefs", "hostnames", "rules"] {

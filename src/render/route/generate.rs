@@ -11,6 +11,9 @@ use crate::render::workload::short_hash;
 /// Group and version of generated routes.
 pub const API_VERSION: &str = "gateway.networking.k8s.io/v1";
 
+/// The same for the provider that asks for the older version.
+const OLD_API_VERSION: &str = "gateway.networking.k8s.io/v1beta1";
+
 /// The whole route in Flagger's shape (`gateway_api.go`, `Reconcile`, `SetRoutes`):
 /// both backends in each weighted rule, primary first, weights always explicit.
 /// Flagger's annotations that make Flux ignore the object are left out: Flux is
@@ -39,8 +42,12 @@ pub fn route(spec: &CanarySpec, namespace: Option<&str>, state: &RouteState) -> 
     }
     let rules = rules(spec, state).into_iter().map(|placed| placed.rule);
     body.insert("rules".into(), Value::Sequence(rules.collect()));
+    let version = match spec.is_v1beta1() {
+        true => OLD_API_VERSION,
+        false => API_VERSION,
+    };
     object([
-        ("apiVersion", API_VERSION.into()),
+        ("apiVersion", version.into()),
         ("kind", "HTTPRoute".into()),
         ("metadata", metadata.into()),
         ("spec", body.into()),
@@ -156,14 +163,17 @@ fn backend(name: &str, port: i64, weight: i64) -> Value {
 fn rule(spec: &CanarySpec, service: &Service, matches: Vec<Value>, backends: Vec<Value>) -> Value {
     let mut rule = Mapping::new();
     rule.insert("matches".into(), Value::Sequence(matches));
-    let filters = filters::fixed(service);
+    let mut filters = filters::fixed(service);
+    if spec.is_v1beta1() {
+        filters.retain(|filter| filter.get("cors").is_none());
+    }
     if !filters.is_empty() {
         rule.insert("filters".into(), Value::Sequence(filters));
     }
     rule.insert("backendRefs".into(), Value::Sequence(backends));
     let retries = spec.retries();
     let timeouts = timeouts(service, retries);
-    if !timeouts.is_empty() {
+    if !timeouts.is_empty() && !spec.is_v1beta1() {
         rule.insert("timeouts".into(), timeouts.into());
     }
     if let Some(retry) = retries.and_then(retry) {

@@ -151,7 +151,7 @@ impl<'a> Steering<'a> {
         };
         if traffic.canary > 0 {
             let canary = sticky(&cookies.canary, all(Traffic::CANARY));
-            let primary = sticky(&cookies.primary, all(Traffic::PRIMARY));
+            let primary = sticky(self.primary_cookie(), all(Traffic::PRIMARY));
             return canary.into_iter().chain(primary).collect();
         }
         let previous = cookies.previous.as_ref().filter(|_| self.subject.generated);
@@ -216,7 +216,7 @@ impl<'a> Steering<'a> {
             let (cookie, age) = match is_canary {
                 true => (&cookies.canary, affinity::max_age(affinity)),
                 false => (
-                    &cookies.primary,
+                    self.primary_cookie(),
                     affinity::primary_max_age(self.subject.spec),
                 ),
             };
@@ -224,6 +224,14 @@ impl<'a> Steering<'a> {
                 add_cookie(backend, &cookie.set(affinity, age));
             }
         });
+    }
+
+    /// The cookie of the primary, where the route has one.
+    fn primary_cookie(&self) -> &Option<Cookie> {
+        match self.subject.generated && self.subject.spec.is_v1beta1() {
+            true => &None,
+            false => &self.state.cookies.primary,
+        }
     }
 
     fn mirror(&self, rule: &mut Mapping) {
