@@ -20,6 +20,7 @@ use crate::repo::rollout::Rollout;
 pub fn facts(rollout: &Rollout) -> Result<Facts> {
     let target = &rollout.target.value;
     let template = primary_template(target)?;
+    apex_stays(rollout)?;
     selectors_fit(rollout)?;
     let (canary, route) = (&rollout.canary, rollout.route.as_ref());
     if !keeps_port(rollout) {
@@ -47,6 +48,39 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
         route_outdated: route::outdated(canary, route) && ports_fit(rollout).is_ok(),
         exposed: route::exposed(canary, route),
     })
+}
+
+/// While the canary has traffic the Services and the route that carry it must be
+/// there. When all of them are missing, the apex has most likely another name: a
+/// step would make new ones and leave the old route as it is for good.
+fn apex_stays(rollout: &Rollout) -> Result<()> {
+    let status = rollout.canary.status.as_ref();
+    let services = [&rollout.primary_service, &rollout.canary_service];
+    let route = rollout.route.as_ref();
+    let is_found = services.iter().any(|service| service.is_some())
+        || route.is_some_and(|route| route::routed(&rollout.canary, Some(route)).is_ok());
+    if is_found || !status.is_some_and(Status::is_exposed) {
+        return Ok(());
+    }
+    let spec = &rollout.canary.spec;
+    let (primary, canary) = (spec.primary_service(), spec.canary_service());
+    let message = format!("the Services {primary} and {canary} and a route to them are missing");
+    let named = spec
+        .service
+        .as_ref()
+        .is_some_and(|service| service.name.is_some());
+    let at = match named {
+        true => "spec.service.name",
+        false => "spec.targetRef.name",
+    };
+    Err(
+        Error::document("nothing is left of what carries traffic to the canary")
+            .at([rollout.manifest.error_at(at, message)])
+            .hint(
+                "if the apex was renamed (spec.service.name), take the old name until the run is \
+                 over; if Services and route were removed, restore them",
+            ),
+    )
 }
 
 /// Primary and Services that were there before must select the pods they stand

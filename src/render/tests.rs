@@ -444,3 +444,26 @@ fn the_older_provider_has_less_in_its_route() {
     folder.carry_out(Effect::SetTraffic { traffic }, cookies);
     assert_eq!(folder.read("shop-httproute.yaml"), updated);
 }
+
+#[test]
+fn the_apex_keeps_its_name_during_a_run() {
+    let folder = Folder::new("name: store", "stepWeight: 10");
+    folder.set(Traffic::canary(10), |_| {});
+    folder.carry_out(Effect::EnsureServices, |_| {});
+    facts(&folder.resolve().1).unwrap();
+    folder.replace("canary.yaml", "name: store", "name: mall");
+    let error = facts(&folder.resolve().1).unwrap_err();
+    let place = &error.diagnostics()[0];
+    insta::assert_snapshot!(
+        format!("{error}\n{}: {}\n{}", place.location().unwrap(), place.message, error.hints()[0]),
+        @"
+    nothing is left of what carries traffic to the canary
+    canary.yaml:6:58: the Services mall-primary and mall-canary and a route to them are missing
+    if the apex was renamed (spec.service.name), take the old name until the run is over; if Services and route were removed, restore them
+    ");
+    // Nobody's requests are lost between runs.
+    folder.replace("canary.yaml", "name: mall", "name: store");
+    folder.set(Traffic::PRIMARY, |_| {});
+    folder.replace("canary.yaml", "name: store", "name: mall");
+    facts(&folder.resolve().1).unwrap();
+}
