@@ -273,7 +273,7 @@ fn a_generated_route_waits_for_the_port_of_its_services() {
     let folder = Folder::new("", "stepWeight: 10");
     folder.set(Traffic::PRIMARY, |_| {});
     folder.carry_out(Effect::EnsureServices, |status| {
-        status.routed = Some(Traffic::PRIMARY)
+        status.routed = Some(Traffic::PRIMARY);
     });
     let moved = |folder: &Folder| {
         let text = folder.read("canary.yaml");
@@ -282,7 +282,7 @@ fn a_generated_route_waits_for_the_port_of_its_services() {
     let running = Folder::new("", "stepWeight: 10");
     running.set(Traffic::canary(10), |_| {});
     running.carry_out(Effect::EnsureServices, |status| {
-        status.routed = Some(Traffic::canary(10))
+        status.routed = Some(Traffic::canary(10));
     });
 
     moved(&folder);
@@ -305,9 +305,9 @@ fn a_generated_route_waits_for_the_port_of_its_services() {
     moved(&running);
     let (_, rollout) = running.resolve();
     assert!(!facts(&rollout).unwrap().route_outdated);
-    let told = rollout.warnings.iter().map(|warning| &warning.message);
+    let mut told = rollout.warnings.iter().map(|warning| &warning.message);
     assert_eq!(
-        told.last().unwrap(),
+        told.next_back().unwrap(),
         "lacks port 81: the route stays as it is"
     );
     running.set(Traffic::PRIMARY, |_| {});
@@ -424,7 +424,7 @@ fn the_older_provider_has_less_in_its_route() {
     ");
     let traffic = Traffic::canary(20);
     folder.carry_out(Effect::UpdateRoute { traffic }, |status| {
-        status.routed = Some(traffic)
+        status.routed = Some(traffic);
     });
     let updated = folder.read("shop-httproute.yaml");
     assert!(

@@ -202,10 +202,9 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
             .filter(|_| subject.is_weighted(rule))
     };
     let own = base.iter().enumerate();
-    let own = own.filter_map(|(index, rule)| Some((positions[index], mirrors(rule)?)));
-    let mirrored = own
-        .filter(|_| state.traffic.mirrored && !subject.generated)
-        .next();
+    let mut own = own.filter_map(|(index, rule)| Some((positions[index], mirrors(rule)?)));
+    let is_ours_to_add = state.traffic.mirrored && !subject.generated;
+    let mirrored = own.find(|_| is_ours_to_add);
     if let Some((rule, filter)) = mirrored {
         let at = format!("spec.rules[{rule}].filters[{filter}]");
         let message = "is what `analysis.mirror` does during a release";
