@@ -327,7 +327,8 @@ async fn decide_one(
 async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -> Decided {
     let before = rollout.canary.status.clone();
     let id = rollout.canary.id();
-    let warnings = rollout.warnings.clone();
+    let mut warnings = rollout.warnings.clone();
+    warnings.extend(render::warnings(&rollout));
     let decided = match render::facts(&rollout) {
         Ok(facts) => asking
             .decide(&rollout, &facts, now)

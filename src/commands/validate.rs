@@ -10,6 +10,7 @@ use crate::api::{
 use crate::cli::{self, Format};
 use crate::diagnostic::{Diagnostic, Severity, Source, sort};
 use crate::error::{Error, Kind, Result};
+use crate::render;
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
 use crate::repo::manifest::{Manifest, ParsedFile};
@@ -87,7 +88,8 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
     }
     for canary in inventory.canaries() {
         found.extend(document(canary, settings));
-        let Err(error) = rollout::resolve(&inventory, canary, settings.now) else {
+        let judged = rollout::resolve(&inventory, canary, settings.now);
+        let Err(error) = judged.and_then(|rollout| render::facts(&rollout)) else {
             continue;
         };
         if error.kind() != Kind::Document {

@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use super::route;
 use super::workload::{SelectorLabel, get, pod_labels, primary_template, revision};
-use crate::api::{FieldPath, Problem, Status};
+use crate::api::{FieldPath, Problem, Status, unsupported_in_generated_route};
 use crate::decide::{Facts, Primary};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::{Error, Result};
@@ -26,6 +26,7 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
     if !keeps_port(rollout) {
         ports_fit(rollout)?;
     }
+    generates_again(rollout)?;
     route::fits(canary, route)?;
     let primary = match &rollout.primary {
         None => Primary::Missing,
@@ -132,6 +133,38 @@ fn selectors_fit(rollout: &Rollout) -> Result<()> {
     Ok(())
 }
 
+/// What is wrong with a route that was generated and may be generated again,
+/// errors apart from the rest.
+fn generated_again(rollout: &Rollout) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
+    let canary = &rollout.canary;
+    let is_generated = |route| route::is_generated(canary, route);
+    if !rollout.route.as_ref().is_some_and(is_generated) {
+        return (Vec::new(), Vec::new());
+    }
+    let problems = unsupported_in_generated_route(canary);
+    let (errors, others): (Vec<_>, Vec<_>) = problems.iter().partition(|one| one.is_error());
+    let shown = |problems: Vec<&Problem>| {
+        let shown = problems.into_iter();
+        shown.map(|one| rollout.manifest.diagnostic(one)).collect()
+    };
+    (shown(errors), shown(others))
+}
+
+/// While the canary has traffic the route stays as it is instead: nothing stands
+/// in the way of a rollback.
+fn generates_again(rollout: &Rollout) -> Result<()> {
+    let status = rollout.canary.status.as_ref();
+    let (errors, _) = generated_again(rollout);
+    match errors.is_empty() || status.is_some_and(Status::is_exposed) {
+        true => Ok(()),
+        false => Err(Error::document(format!(
+            "the route of Canary {} cannot be generated again",
+            rollout.canary.id()
+        ))
+        .at(errors)),
+    }
+}
+
 /// What does not stop the rollout, and is told only by the manifests together.
 #[must_use]
 pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
@@ -147,6 +180,13 @@ pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
             Diagnostic { hint, ..place }
         }));
     }
+    // Errors do not come this far unless the canary has traffic.
+    let (errors, others) = generated_again(rollout);
+    warnings.extend(others);
+    warnings.extend(errors.into_iter().map(|mut error| {
+        error.severity = Severity::Warning;
+        error
+    }));
     warnings.extend(edited_route(rollout));
     warnings
 }

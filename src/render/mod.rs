@@ -13,7 +13,6 @@ pub mod workload;
 pub use apply::apply;
 pub use changes::Changes;
 pub use facts::{facts, warnings};
-pub(crate) use route::is_generated;
 
 use std::collections::BTreeMap;
 

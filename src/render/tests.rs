@@ -61,7 +61,8 @@ impl Folder {
 
     fn resolve(&self) -> (Files, Rollout) {
         let rollout = self.try_resolve();
-        let rollout = rollout.unwrap_or_else(|error| panic!("{error:?}"));
+        let mut rollout = rollout.unwrap_or_else(|error| panic!("{error:?}"));
+        rollout.warnings.extend(warnings(&rollout));
         (Files::in_folder(self.dir.path()).unwrap(), rollout)
     }
 
@@ -319,7 +320,7 @@ fn what_cannot_be_generated_again_does_not_stop_a_rollback() {
     let folder = Folder::new("hosts: [a.example.com]", "stepWeight: 10");
     folder.set(Traffic::PRIMARY, |_| {});
     folder.replace("canary.yaml", "a.example.com", "'*'");
-    let error = folder.try_resolve().unwrap_err();
+    let error = facts(&folder.resolve().1).unwrap_err();
     let message = "is no host name of the Gateway API";
     assert_eq!(error.diagnostics()[0].message, message);
 

@@ -11,12 +11,11 @@ use super::inventory::{Inventory, Wanted, is_below};
 use super::kustomize;
 use super::manifest::Manifest;
 use crate::api::{
-    AlertProvider, Canary, FieldPath, MetricTemplate, Problem, RouteRef, Status, read, unsupported,
+    AlertProvider, Canary, FieldPath, MetricTemplate, Problem, RouteRef, read, unsupported,
     unsupported_by_route, unsupported_in_generated_route, validate_status,
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind, Result};
-use crate::render;
 use references::References;
 
 /// A Canary, and the manifests it acts on.
@@ -130,11 +129,10 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     warnings.extend(split(manifest, problems).1);
     let (query_errors, _) = split(manifest, references::queries(&canary, &templates));
     errors.extend(query_errors);
-    let mut problems = match &route {
+    let problems = match &route {
         Some(route) => unsupported_by_route(&canary, &route.kind),
-        None => Vec::new(),
+        None => unsupported_in_generated_route(&canary),
     };
-    problems.extend(of_generated_route(&canary, route.as_ref()));
     let (more, less) = split(manifest, problems);
     errors.extend(more);
     warnings.extend(less);
@@ -165,24 +163,20 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
         warnings.extend(untracked_configs(target));
     }
     match target {
-        Some(target) if errors.is_empty() => {
-            let mut rollout = Rollout {
-                manifest: manifest.clone(),
-                canary,
-                target,
-                primary,
-                apex_service,
-                primary_service,
-                canary_service,
-                route,
-                kustomization,
-                templates,
-                alert_providers,
-                warnings,
-            };
-            rollout.warnings.extend(render::warnings(&rollout));
-            Ok(rollout)
-        }
+        Some(target) if errors.is_empty() => Ok(Rollout {
+            manifest: manifest.clone(),
+            canary,
+            target,
+            primary,
+            apex_service,
+            primary_service,
+            canary_service,
+            route,
+            kustomization,
+            templates,
+            alert_providers,
+            warnings,
+        }),
         _ => Err(invalid(manifest, errors, warnings)),
     }
 }
@@ -297,23 +291,6 @@ impl<'a> Search<'a> {
             "a route named in spec.gitops.route has to exist; remove the field to have one generated",
         ))
     }
-}
-
-/// What keeps a route from being generated, for the first time or again. While
-/// the canary has traffic nothing of it stands in the way of a rollback: the
-/// route stays as it is.
-fn of_generated_route(canary: &Canary, route: Option<&Manifest>) -> Vec<Problem> {
-    let status = canary.status.as_ref();
-    if route.is_some_and(|route| !render::is_generated(canary, route)) {
-        return Vec::new();
-    }
-    let stays = route.is_some() && status.is_some_and(Status::is_exposed);
-    let problems = unsupported_in_generated_route(canary).into_iter();
-    let told = |problem: Problem| match stays {
-        true => problem.as_warning(),
-        false => problem,
-    };
-    problems.map(told).collect()
 }
 
 /// Queries say the namespace, and one that nobody knows measures nothing.

@@ -94,7 +94,7 @@ impl RouteKind {
 
 /// Is the route one that Weirkeeper generated and nobody has edited since? Any
 /// other is its author's: `spec.service` does not reach it.
-pub(crate) fn is_generated(canary: &Canary, route: &Manifest) -> bool {
+pub(super) fn is_generated(canary: &Canary, route: &Manifest) -> bool {
     Subject::of(canary, route).generated
 }
 
