@@ -128,7 +128,7 @@ pub(super) fn google_chat(message: &Message<'_>) -> Value {
     }
     let header = json!({"title": message.title(), "subtitle": word(message.severity)});
     json!({
-        "fallbackText": format!("{}: {}", message.title(), message.text),
+        "fallbackText": html(&format!("{}: {}", message.title(), message.text)),
         "cardsV2": [{
             "cardId": "weirkeeper",
             "card": {"header": header, "sections": [{"widgets": widgets}]},

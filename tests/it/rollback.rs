@@ -318,3 +318,12 @@ fn reverting_a_step_takes_state_and_weights_back() {
     assert_eq!(world.files(), before);
     insta::assert_snapshot!(ticks(&world, 1), @"Progressing 50/50 advanced: canary 25 → 50 %");
 }
+
+#[test]
+fn a_rollback_that_is_due_waits_for_no_prometheus() {
+    let world = under_way(&[(CANARY, "threshold: 3", "threshold: 1")]);
+    world.prometheus.set("http_request", Says::Value(90.0));
+    assert!(world.tick().contains("halted"));
+    world.prometheus.set("", Says::Refusal("out of order"));
+    insta::assert_snapshot!(ticks(&world, 1), @"Failed 100/0 rolledBack: revision bb1ec46e rolled back: 1 failed check reached the threshold of 1");
+}

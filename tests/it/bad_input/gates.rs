@@ -349,3 +349,23 @@ fn every_type_of_webhook_without_an_answer() {
     event: exit 0, 1 commit, asked 1: Succeeded 100/0 succeeded: promotion of bb1ec46e completed
     ");
 }
+
+/// A gate may take its time; the other Canaries do not wait for it, and their
+/// steps are not lost with it.
+#[test]
+fn a_gate_that_takes_all_the_time() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let webhook = format!(
+        "  analysis:\n    webhooks:\n      - {{name: slow, type: confirm-rollout, timeout: 10m, url: \"{url}\"}}\n"
+    );
+    let world = World::with(&[(CANARY, "  analysis:\n", &webhook)]);
+    world.bootstrap();
+    world.put("apps/neighbour/all.yaml", NEIGHBOUR);
+    world.release("podinfo:6.0.0", "podinfo:6.1.0");
+    world.wait(1);
+    let ran = world.stepping().args(["--deadline", "4s"]).run().exits(4);
+    let error = &ran.result(PODINFO)["error"]["message"];
+    assert_eq!(error, "its questions took longer than 2 s", "{ran}");
+    assert_eq!(ran.result("test/neighbour")["commit"], world.tip(), "{ran}");
+}
