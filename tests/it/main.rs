@@ -11,6 +11,8 @@ mod commands;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod git_over_http;
 #[cfg(test)]
 mod in_place;
