@@ -421,7 +421,7 @@ async fn google_chat() {
           "cardId": "weirkeeper"
         }
       ],
-      "fallbackText": "podinfo.test: latency_p99 <812> & *more* than 500, @here"
+      "fallbackText": "podinfo.test: latency_p99 &lt;812&gt; &amp; *more* than 500, @here"
     }
     "##);
 }
