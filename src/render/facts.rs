@@ -60,7 +60,9 @@ fn apex_stays(rollout: &Rollout) -> Result<()> {
     let route = rollout.route.as_ref();
     let is_found = services.iter().any(|service| service.is_some())
         || route.is_some_and(|route| route::routed(&rollout.canary, Some(route)).is_ok());
-    if is_found || !status.is_some_and(Status::is_exposed) {
+    // Without a primary the repository has nothing of the run, as in a simulation.
+    let is_run = rollout.primary.is_some() && status.is_some_and(Status::is_exposed);
+    if is_found || !is_run {
         return Ok(());
     }
     let spec = &rollout.canary.spec;

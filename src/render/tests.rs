@@ -451,6 +451,7 @@ fn the_apex_keeps_its_name_during_a_run() {
     let folder = Folder::new("name: store", "stepWeight: 10");
     folder.set(Traffic::canary(10), |_| {});
     folder.carry_out(Effect::EnsureServices, |_| {});
+    folder.carry_out(Effect::CreatePrimary, |_| {});
     facts(&folder.resolve().1).unwrap();
     folder.replace("canary.yaml", "name: store", "name: mall");
     let error = facts(&folder.resolve().1).unwrap_err();
