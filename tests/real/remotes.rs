@@ -103,7 +103,7 @@ async fn refusing_hook_is_quoted() {
     insta::assert_snapshot!(over_http, @r"
     error: remote `origin` refused the push to `main`
       because: (pre-receive hook declined); GH006: Protected branch update failed for refs/heads/main.
-    hint: the branch is protected: let this app or token bypass the rule, or commit via pull request
+    hint: the branch is protected: let this app or token bypass the rule
     ");
 }
 

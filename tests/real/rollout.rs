@@ -168,7 +168,7 @@ async fn scraped_canary_is_judged_in_real_time() {
         "Progressing started 100/0: new revision bb1ec46e detected",
         "Progressing advanced 50/50: canary 0 → 50 %",
         "Progressing halted 50/50: check failed: request-success-rate",
-        "Failed rolledBack 100/0: revision bb1ec46e rolled back: 1 failed checks reached",
+        "Failed rolledBack 100/0: revision bb1ec46e rolled back: 1 failed check reached",
     ];
     assert_eq!(story.len(), expected.len(), "{story:#?}");
     for (line, start) in story.iter().zip(expected) {
