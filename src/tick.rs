@@ -393,7 +393,7 @@ fn webhook_failure(rollout: &Rollout, index: usize, why: &str) -> Error {
 fn refuse_shared_targets(decided: &mut [Decided]) {
     let target = |decided: &Decided| {
         let (rollout, _) = decided.work.as_ref()?;
-        let target = &rollout.target;
+        let target = &rollout.release.copied()?.target;
         Some((target.path().to_owned(), target.document))
     };
     let targets: Vec<_> = decided.iter().map(target).collect();

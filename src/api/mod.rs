@@ -43,7 +43,7 @@ pub use service::{
     BackendRef, CorsPolicy, CustomMetadata, GatewayRef, HeaderOperations, Headers, MirrorRef, Port,
     Retries, Rewrite, Service, UnmanagedMetadata,
 };
-pub use status::{Condition, Deferred, Phase, Status, Traffic, validate_status};
+pub use status::{Condition, Deferred, GateStatus, Phase, Said, Status, Traffic, validate_status};
 pub use validate::{
     Document, read, unsupported, unsupported_by_route, unsupported_in_generated_route,
     validate_alert_provider, validate_canary, validate_metric_template,

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{FieldPath, Problem};
+use super::{FieldPath, Problem, WebhookType};
 
 /// The state of a rollout, with Flagger's names for what Flagger has
 /// (`pkg/apis/flagger/v1beta1/status.go`).
@@ -62,6 +62,16 @@ pub struct Status {
     /// What was decided and waits for an earlier commit to be applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
+    /// Gates in Git (`spec.gitops.gates`) that were reached in this run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateStatus>,
+    /// Set while a person has paused the rollout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Said>,
+    /// `lastStepTime` of the step of which somebody was alerted that it is not
+    /// applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_applied: Option<Timestamp>,
     /// `name=value` of the canary cookie of this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_affinity_cookie: Option<String>,
@@ -89,6 +99,34 @@ impl Status {
         self.routed
             .is_some_and(|routed| routed.canary > 0 || routed.mirrored)
     }
+}
+
+/// A gate in Git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateStatus {
+    /// `confirm-rollout`, `confirm-traffic-increase` or `confirm-promotion`.
+    #[serde(rename = "type")]
+    pub kind: WebhookType,
+    /// Since when it is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Who approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Said>,
+}
+
+/// A person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Said {
+    /// `NAME <EMAIL>`.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// Reads `""` as `None`.

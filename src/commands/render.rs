@@ -32,12 +32,13 @@ pub(super) fn run(
     };
     let rollout = rollout::resolve(&inventory, manifest, settings.now)?;
     let spec = &rollout.canary.spec;
-    let target = &rollout.target.value;
-    let label = SelectorLabel::of(target)?;
     let namespace = rollout.canary.metadata.namespace.as_deref();
     let state = RouteState::new(spec, rollout.canary.status.as_ref(), traffic);
     let mut objects = vec![route(spec, namespace, &state)];
-    objects.extend(ServiceRole::ALL.map(|role| service(role, spec, &label, namespace, target)));
+    if let Some(copied) = rollout.release.copied() {
+        let (target, label) = (&copied.built, SelectorLabel::of(&copied.built)?);
+        objects.extend(ServiceRole::ALL.map(|role| service(role, spec, &label, namespace, target)));
+    }
     if settings.format == Format::Json {
         streams.json(&serde_json::json!({
             "version": crate::report::VERSION,

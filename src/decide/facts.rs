@@ -6,7 +6,7 @@ use crate::api::Traffic;
 
 /// What the commit that is judged says about one Canary, apart from the
 /// Canary itself.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// Hash of the target's pod template.
     pub revision: String,
@@ -18,6 +18,10 @@ pub struct Facts {
     pub primary_replicas: Option<i64>,
     /// `spec.replicas` of the target, `None` when absent.
     pub target_replicas: Option<i64>,
+    /// Does Weirkeeper scale the target? In mode `fields` people do.
+    pub scales: bool,
+    /// Why the repository as a whole is frozen, from its freeze file.
+    pub frozen: Option<String>,
     /// Are the Services of primary and target in the repository?
     pub services: bool,
     /// What the route does.
@@ -27,6 +31,24 @@ pub struct Facts {
     /// The largest weight of the canary in any rule of the route, also in
     /// rules that the Canary does not steer.
     pub exposed: i64,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            revision: String::new(),
+            configs: BTreeMap::new(),
+            primary: Primary::default(),
+            primary_replicas: None,
+            target_replicas: None,
+            scales: true,
+            frozen: None,
+            services: false,
+            routed: Routed::default(),
+            route_outdated: false,
+            exposed: 0,
+        }
+    }
 }
 
 /// Is there a primary, and does it run what the target runs?

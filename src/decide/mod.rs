@@ -35,8 +35,8 @@ mod weights;
 pub use facts::{Facts, Primary, Routed};
 pub use plan::{Action, Effect, Event, EventType, Notice, Plan};
 pub use probe::{
-    Answer, Answers, MetricAnswer, MetricSource, Probe, Readiness, WebhookAnswer, Workload,
-    metric_probes, request_probes,
+    Answer, Answers, Applied, MetricAnswer, MetricSource, Probe, Readiness, Times, WebhookAnswer,
+    Workload, metric_probes, request_probes,
 };
 pub use reading::Reading;
 pub use schedule::{Milestone, best_answer, schedule};

@@ -73,8 +73,11 @@ pub enum Effect {
     },
     /// Stop the target's pods.
     ScaleCanaryToZero,
-    /// Copy the target's pod template to the primary.
+    /// Copy the target's pod template, its ConfigMaps and its autoscaler to the
+    /// primary, or the named fields.
     Promote,
+    /// Take the target back to what the primary runs (`onFailure: revert`).
+    RestoreTarget,
     /// Decided now, carried out by a later tick: see [`Deferred`].
     Defer {
         /// What waits.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Reading;
 use crate::api::{Analysis, Metric, Phase};
@@ -32,6 +32,18 @@ pub enum Probe {
         /// Position in `analysis.metrics`.
         index: usize,
     },
+    /// What were its values at checks that no run came for?
+    Missed {
+        /// Position in `analysis.metrics`.
+        index: usize,
+        /// Which of its queries; `None` counts its requests.
+        source: Option<MetricSource>,
+        /// When the checks were due.
+        times: Times,
+    },
+    /// Does the cluster run what was last committed for this Canary? Asked when
+    /// `spec.gitops.applied` is set.
+    Applied,
     /// Call this webhook: does it pass?
     Webhook {
         /// Position in `analysis.webhooks`.
@@ -39,6 +51,29 @@ pub enum Probe {
         /// The phase in the payload.
         phase: Phase,
     },
+}
+
+/// Evenly spaced times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Times {
+    /// The first.
+    pub first: Timestamp,
+    /// From one to the next; more than nothing.
+    pub every: SignedDuration,
+    /// How many; at least one.
+    pub count: u32,
+}
+
+impl Times {
+    /// Each of them, in order.
+    pub fn iter(self) -> impl Iterator<Item = Timestamp> {
+        (0..self.count).map(move |index| {
+            let after = self
+                .every
+                .saturating_mul(i32::try_from(index).unwrap_or(i32::MAX));
+            self.first.saturating_add(after).unwrap_or(self.first)
+        })
+    }
 }
 
 /// One of the two workloads of a Canary.
@@ -70,6 +105,24 @@ pub enum Answer {
     Metric(MetricAnswer),
     /// To [`Probe::Webhook`].
     Webhook(WebhookAnswer),
+    /// To [`Probe::Missed`]: one for each time, in order.
+    Missed(Vec<MetricAnswer>),
+    /// To [`Probe::Applied`].
+    Applied(Applied),
+}
+
+/// Does the cluster run a commit?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It has run the commit, or one after it, since then.
+    Since(Timestamp),
+    /// Not yet; the text says what is known.
+    NotYet(String),
+    /// The GitOps controller says that it fails, or is suspended; the text says
+    /// which object and why.
+    Failing(String),
+    /// Nobody can tell; the text says what to set.
+    Unknown(String),
 }
 
 /// Answers by question.

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, Answer, Answers, Effect, Facts, MetricAnswer, MetricSource, Next, Primary, Probe,
-    Readiness, Reading, Routed, WebhookAnswer, decide,
+    Action, Answer, Answers, Applied, Effect, Facts, MetricAnswer, MetricSource, Next, Primary,
+    Probe, Readiness, Reading, Routed, WebhookAnswer, decide,
 };
 use crate::api::{Canary, Phase, Traffic, WebhookType};
 
@@ -81,7 +81,7 @@ pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
         }
         Effect::ScaleCanaryUp { replicas } => facts.target_replicas = replicas,
         Effect::ScaleCanaryToZero => facts.target_replicas = Some(0),
-        Effect::PointApexAtPrimary | Effect::Defer { .. } => {}
+        Effect::PointApexAtPrimary | Effect::RestoreTarget | Effect::Defer { .. } => {}
     }
 }
 
@@ -113,6 +113,31 @@ pub fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
             reading: Reading::Value(f64::MAX),
             warnings: Vec::new(),
         }),
+        Probe::Applied => {
+            let status = canary.status.as_ref();
+            let since = status.and_then(|status| status.last_step_time);
+            Answer::Applied(Applied::Since(since.unwrap_or_default()))
+        }
+        Probe::Missed {
+            index,
+            source,
+            times,
+        } => {
+            let (index, source) = (*index, *source);
+            let probe = match source {
+                Some(source) => Probe::Metric { index, source },
+                None => Probe::Requests { index },
+            };
+            let best = match best_answer(canary, &probe) {
+                Answer::Metric(answer) => Some(answer),
+                Answer::Readiness(_)
+                | Answer::Webhook(_)
+                | Answer::Missed(_)
+                | Answer::Applied(_) => None,
+            };
+            let each = times.iter().filter_map(|_| best.clone());
+            Answer::Missed(each.collect())
+        }
         Probe::Webhook { index, .. } => {
             // A rollback webhook that says yes rolls back.
             let analysis = canary.spec.analysis.as_ref();

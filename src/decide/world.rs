@@ -112,6 +112,7 @@ impl World {
                     failure: None,
                 })
             }
+            Probe::Missed { .. } | Probe::Applied => super::best_answer(&self.canary, probe),
             Probe::Metric { .. } | Probe::Requests { .. } => Answer::Metric(MetricAnswer {
                 query: "up".to_owned(),
                 reading: self.reading.clone(),
@@ -131,7 +132,11 @@ impl World {
         let webhooks = self.webhooks();
         let names = asked.iter().filter_map(|probe| match probe {
             Probe::Webhook { index, .. } => Some(webhooks[*index].name.clone()),
-            Probe::Readiness { .. } | Probe::Metric { .. } | Probe::Requests { .. } => None,
+            Probe::Readiness { .. }
+            | Probe::Metric { .. }
+            | Probe::Requests { .. }
+            | Probe::Missed { .. }
+            | Probe::Applied => None,
         });
         names.collect()
     }

@@ -88,6 +88,9 @@ impl Observer {
                 Probe::Requests { index } => {
                     Answer::Metric(self.requests(subject, *index, now).await?)
                 }
+                Probe::Missed { .. } | Probe::Applied => {
+                    return Err(Error::internal(format!("{probe:?} cannot be asked yet")));
+                }
                 Probe::Webhook { index, phase } => {
                     Answer::Webhook(self.webhook(subject, *index, *phase).await?)
                 }

@@ -515,7 +515,7 @@ fn is_document(path: &str) -> bool {
     KUSTOMIZATIONS.contains(&name) || matches!(extension, Some("yaml" | "yml" | "json"))
 }
 
-pub(super) fn is_below(path: &str, folder: &str) -> bool {
+pub(crate) fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty()
         || path
             .strip_prefix(folder)

@@ -1,5 +1,6 @@
 //! A Canary together with everything in the repository that belongs to it.
 
+mod parts;
 mod references;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,10 @@ use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind, Result};
 use references::References;
 
+pub use parts::{
+    Config, Copied, FieldPair, FieldSite, Fields, Home, ImageEntry, Release, RouteSite, Scaler,
+};
+
 /// A Canary, and the manifests it acts on.
 #[derive(Debug)]
 pub struct Rollout {
@@ -25,20 +30,18 @@ pub struct Rollout {
     pub canary: Canary,
     /// Where the Canary stands.
     pub manifest: Manifest,
-    /// The workload under release.
-    pub target: Manifest,
-    /// The workload that serves stable traffic, once it is created.
-    pub primary: Option<Manifest>,
+    /// How the primary gets what the target runs.
+    pub release: Release,
     /// The public Service.
     pub apex_service: Option<Manifest>,
     /// The primary's Service.
     pub primary_service: Option<Manifest>,
     /// The target's Service.
     pub canary_service: Option<Manifest>,
-    /// The route; `None` when it has to be generated.
-    pub route: Option<Manifest>,
-    /// The kustomization that lists the target.
-    pub kustomization: Option<Manifest>,
+    /// The routes; all change in the same commit.
+    pub routes: Vec<RouteSite>,
+    /// The kustomization that lists what belongs to the rollout.
+    pub home: Option<Home>,
     /// The MetricTemplate of each metric that has one, by position.
     pub templates: BTreeMap<usize, MetricTemplate>,
     /// The AlertProvider of each alert whose provider is there and valid, by
@@ -165,14 +168,26 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     match target {
         Some(target) if errors.is_empty() => Ok(Rollout {
             manifest: manifest.clone(),
-            canary,
-            target,
-            primary,
+            release: Release::Copy(Box::new(Copied {
+                built: target.value.clone(),
+                target,
+                primary,
+                configs: Vec::new(),
+                scaler: None,
+                images: Vec::new(),
+            })),
             apex_service,
             primary_service,
             canary_service,
-            route,
-            kustomization,
+            routes: vec![RouteSite {
+                canary: canary.clone(),
+                manifest: route,
+            }],
+            home: kustomization.map(|kustomization| Home {
+                chain: vec![kustomization.clone()],
+                kustomization,
+            }),
+            canary,
             templates,
             alert_providers,
             warnings,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::decide::{
-    self, Action, Answer, Answers, Facts, Next, Plan, Primary, Probe, Readiness, WebhookAnswer,
-    Workload,
+    self, Action, Answer, Answers, Applied, Facts, Next, Plan, Primary, Probe, Readiness,
+    WebhookAnswer, Workload,
 };
 use crate::error::{Error, Result};
 use crate::observe::{Observer, Subject};
@@ -219,7 +219,14 @@ fn unknown(probes: &[Probe]) -> Option<Answers> {
             let why = "nobody can be asked whether it is ready".to_owned();
             Some((probe.clone(), Answer::Readiness(Readiness::Unknown(why))))
         }
-        Probe::Metric { .. } | Probe::Requests { .. } | Probe::Webhook { .. } => None,
+        Probe::Applied => {
+            let why = "nobody can be asked whether it is applied".to_owned();
+            Some((probe.clone(), Answer::Applied(Applied::Unknown(why))))
+        }
+        Probe::Metric { .. }
+        | Probe::Requests { .. }
+        | Probe::Missed { .. }
+        | Probe::Webhook { .. } => None,
     };
     probes.iter().map(unknown).collect()
 }
@@ -243,6 +250,8 @@ fn known(probes: &mut Vec<Probe>, rollout: &Rollout, facts: &Facts) -> Answers {
         Probe::Readiness { .. }
         | Probe::Metric { .. }
         | Probe::Requests { .. }
+        | Probe::Missed { .. }
+        | Probe::Applied
         | Probe::Webhook { .. } => true,
     });
     answers

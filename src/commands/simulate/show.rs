@@ -96,6 +96,7 @@ impl Seen {
             Effect::EnsureServices
             | Effect::CreatePrimary
             | Effect::PointApexAtPrimary
+            | Effect::RestoreTarget
             | Effect::SetTraffic { .. }
             | Effect::UpdateRoute { .. } => None,
         });
@@ -252,7 +253,8 @@ pub(super) fn table(ticks: &[Seen], with_scenario: bool) -> String {
 
 /// `spec.rules` of the route; an empty list when there is none.
 fn rules(rollout: &Rollout) -> Value {
-    let rules = rollout.route.as_ref();
+    let site = rollout.routes.first();
+    let rules = site.and_then(|site| site.manifest.as_ref());
     let rules = rules.and_then(|route| route.value.get("spec")?.get("rules").cloned());
     rules.unwrap_or(Value::Sequence(Vec::new()))
 }
@@ -260,6 +262,8 @@ fn rules(rollout: &Rollout) -> Value {
 /// The revision that was copied to the primary.
 fn primary_revision(rollout: &Rollout) -> Option<String> {
     let pods = rollout
+        .release
+        .copied()?
         .primary
         .as_ref()?
         .value

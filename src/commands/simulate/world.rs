@@ -358,7 +358,8 @@ pub(super) fn is_scaled_down(rollout: &Rollout) -> bool {
     let status = rollout.canary.status.as_ref();
     let deferred =
         status.is_some_and(|status| status.deferred.contains(&Deferred::ScaleCanaryToZero));
-    let replicas = rollout.target.value.get("spec");
+    let copied = rollout.release.copied();
+    let replicas = copied.and_then(|copied| copied.built.get("spec"));
     let replicas = replicas.and_then(|spec| spec.get("replicas")?.as_i64());
     deferred || replicas == Some(0)
 }

@@ -120,7 +120,9 @@ impl Tick<'_> {
     fn metric_answer(&self, probe: &Probe) -> Option<&MetricAnswer> {
         match self.answers.get(probe)? {
             Answer::Metric(answer) => Some(answer),
-            Answer::Readiness(_) | Answer::Webhook(_) => None,
+            Answer::Readiness(_) | Answer::Webhook(_) | Answer::Missed(_) | Answer::Applied(_) => {
+                None
+            }
         }
     }
 

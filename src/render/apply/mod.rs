@@ -1,15 +1,16 @@
 //! From a plan to edits.
 
+mod routes;
+
 use serde_yaml::Value;
 
-use super::changes::Changes;
-use super::route::{self, RouteState};
-use super::service::{ServiceRole, service};
-use super::weights::WeightError;
-use super::workload::{SelectorLabel, primary, promote};
-use crate::api::{FieldPath, Status, Traffic};
+use crate::api::{FieldPath, Status};
 use crate::decide::{Effect, Plan};
 use crate::error::{Error, Result};
+use crate::render::changes::Changes;
+use crate::render::service::{ServiceRole, service};
+use crate::render::weights::WeightError;
+use crate::render::workload::{SelectorLabel, primary, promote};
 use crate::repo::files::Files;
 use crate::repo::manifest::Manifest;
 use crate::repo::rollout::Rollout;
@@ -58,6 +59,7 @@ impl Editor<'_> {
             Effect::ScaleCanaryUp { replicas } => self.scale(replicas),
             Effect::ScaleCanaryToZero => self.scale(Some(0)),
             Effect::Promote => self.promote(),
+            Effect::RestoreTarget => Err(Error::internal("a target is not taken back yet")),
             Effect::Defer { .. } => Ok(()),
         }
     }
@@ -65,7 +67,10 @@ impl Editor<'_> {
     /// Creates the Service, or makes the one that is there select the right
     /// pods. Nothing else of it is touched.
     fn ensure_service(&mut self, role: ServiceRole) -> Result<()> {
-        let label = SelectorLabel::of(&self.rollout.target.value)?;
+        let Some(copied) = self.rollout.release.copied() else {
+            return Ok(());
+        };
+        let label = SelectorLabel::of(&copied.built)?;
         let existing = match role {
             ServiceRole::Apex => &self.rollout.apex_service,
             ServiceRole::Primary => &self.rollout.primary_service,
@@ -73,8 +78,7 @@ impl Editor<'_> {
         };
         let Some(existing) = existing else {
             let spec = &self.rollout.canary.spec;
-            let target = &self.rollout.target.value;
-            let object = service(role, spec, &label, self.namespace(), target);
+            let object = service(role, spec, &label, self.namespace(), &copied.built);
             return self.create("service", &role.name(spec), &object);
         };
         let path = FieldPath::root()
@@ -88,78 +92,22 @@ impl Editor<'_> {
     }
 
     fn create_primary(&mut self) -> Result<()> {
+        let Some(copied) = self.rollout.release.copied() else {
+            return Ok(());
+        };
         let name = self.rollout.canary.spec.primary_name();
-        let object = primary(&self.rollout.target.value, &name)?;
-        let kind = self.rollout.target.kind.to_lowercase();
+        let object = primary(&copied.built, &name)?;
+        let kind = copied.target.kind.to_lowercase();
         self.create(&kind, &name, &object)
     }
 
-    fn set_traffic(&mut self, traffic: Traffic) -> Result<()> {
-        let rollout = self.rollout;
-        let state = self.state(traffic);
-        let spec = &rollout.canary.spec;
-        let Some(existing) = &rollout.route else {
-            let object = route::route(spec, self.namespace(), &state);
-            self.create("httproute", spec.apex(), &object)?;
-            let added = route::added_rules(spec, &state);
-            self.note(added, Some(route::checksum(spec)));
+    fn scale(&mut self, replicas: Option<i64>) -> Result<()> {
+        let Some(copied) = self.rollout.release.copied() else {
             return Ok(());
         };
-        let mut added = Vec::new();
-        self.edit(existing, |stream| {
-            added = route::set(stream, &rollout.canary, existing, &state)?;
-            Ok(())
-        })?;
-        let old = rollout.canary.status.as_ref();
-        let generated = old.and_then(|status| status.generated_route.clone());
-        let still = generated.filter(|_| route::is_generated(&rollout.canary, existing));
-        self.note(added, still);
-        Ok(())
-    }
-
-    /// Only a route that was generated is brought up to date; any other keeps
-    /// what it has.
-    fn update_route(&mut self, traffic: Traffic) -> Result<()> {
-        let rollout = self.rollout;
-        let existing = rollout.route.as_ref();
-        let is_generated = |route: &&Manifest| route::is_generated(&rollout.canary, route);
-        let Some(existing) = existing.filter(is_generated) else {
-            return self.set_traffic(traffic);
-        };
-        let state = self.state(traffic);
-        let mut added = Vec::new();
-        self.edit(existing, |stream| {
-            added = route::update(stream, &rollout.canary, existing, &state)?;
-            Ok(())
-        })?;
-        self.note(added, Some(route::checksum(&rollout.canary.spec)));
-        Ok(())
-    }
-
-    /// The route with `traffic` and the cookies of this plan.
-    fn state(&self, traffic: Traffic) -> RouteState {
-        let canary = &self.rollout.canary;
-        let status = self.status.as_ref().or(canary.status.as_ref());
-        RouteState::new(&canary.spec, status, traffic)
-    }
-
-    /// Notes in the status what the route has of us. A status that would stay as
-    /// it is is not written.
-    fn note(&mut self, added: Vec<String>, generated: Option<String>) {
-        let old = self.rollout.canary.status.clone().unwrap_or_default();
-        let is_known = old.added_rules == added && old.generated_route == generated;
-        if self.status.is_none() && is_known {
-            return;
-        }
-        let status = self.status.get_or_insert(old);
-        status.added_rules = added;
-        status.generated_route = generated;
-    }
-
-    fn scale(&mut self, replicas: Option<i64>) -> Result<()> {
-        let target = &self.rollout.target;
+        let target = &copied.target;
         let path = FieldPath::root().key("spec").key("replicas");
-        let present = super::workload::get(&target.value, &["spec", "replicas"]).is_some();
+        let present = crate::render::workload::get(&target.value, &["spec", "replicas"]).is_some();
         self.edit(target, |stream| match replicas {
             Some(replicas) => Ok(stream.assign(target.document, &path, &replicas.into())?),
             None if present => Ok(stream.remove_key(target.document, &path)?),
@@ -170,12 +118,15 @@ impl Editor<'_> {
     /// Copies the pod template; only what differs is edited.
     fn promote(&mut self) -> Result<()> {
         let rollout = self.rollout;
-        let Some(existing) = &rollout.primary else {
+        let Some(copied) = rollout.release.copied() else {
+            return Ok(());
+        };
+        let Some(existing) = &copied.primary else {
             return self.create_primary();
         };
         let replicas = rollout.canary.spec.autoscaler_ref.is_none();
         let mut promoted = existing.value.clone();
-        promote(&rollout.target.value, &mut promoted, replicas)?;
+        promote(&copied.built, &mut promoted, replicas)?;
         let spec = promoted.get("spec").cloned().unwrap_or_default();
         let path = FieldPath::root().key("spec");
         self.edit(existing, |stream| {
@@ -193,11 +144,10 @@ impl Editor<'_> {
         })
     }
 
-    /// Writes a new file beside the target and lists it in its kustomization.
+    /// Writes a new file where the rollout is at home and lists it there.
     fn create(&mut self, kind: &str, name: &str, object: &Value) -> Result<()> {
-        let target = &self.rollout.target;
         let file = format!("{name}-{kind}.yaml");
-        let path = match target.folder() {
+        let path = match self.folder() {
             "" => file,
             folder => format!("{folder}/{file}"),
         };
@@ -206,9 +156,10 @@ impl Editor<'_> {
             self.rollout.canary.metadata.name
         );
         self.changes.create(self.files, &path, &comment, object)?;
-        let Some(kustomization) = &self.rollout.kustomization else {
+        let Some(home) = &self.rollout.home else {
             return Ok(());
         };
+        let kustomization = &home.kustomization;
         let folder = kustomization.folder();
         let entry = match folder {
             "" => path.clone(),
@@ -243,9 +194,21 @@ impl Editor<'_> {
         self.changes.edit(self.files, manifest, edit)
     }
 
+    /// The folder for new files: the target's, unless others share that one.
+    fn folder(&self) -> &str {
+        let rollout = self.rollout;
+        let target = rollout.release.copied().map(|copied| &copied.target);
+        match (&rollout.home, target) {
+            (Some(home), Some(target)) if home.shares(target) => home.kustomization.folder(),
+            (_, Some(target)) => target.folder(),
+            (_, None) => rollout.manifest.folder(),
+        }
+    }
+
     /// The namespace that generated objects spell out: the target's own.
     fn namespace(&self) -> Option<&str> {
-        super::workload::get(&self.rollout.target.value, &["metadata", "namespace"])?.as_str()
+        let copied = self.rollout.release.copied()?;
+        crate::render::workload::get(&copied.target.value, &["metadata", "namespace"])?.as_str()
     }
 }
 

@@ -1,54 +1,59 @@
-//! What a decision needs to know of the manifests.
-
-use std::collections::BTreeMap;
+//! The routes: what they carry, and whether they can carry the release.
 
 use serde_yaml::Value;
 
-use super::route;
-use super::workload::{SelectorLabel, get, pod_labels, primary_template, revision};
-use crate::api::{FieldPath, Problem, Status, unsupported_in_generated_route};
-use crate::decide::{Facts, Primary};
+use crate::api::Problem;
+use crate::api::{Status, Traffic, unsupported_in_generated_route};
+use crate::decide::Routed;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::{Error, Result};
-use crate::repo::rollout::Rollout;
+use crate::render::route;
+use crate::render::workload::get;
+use crate::repo::rollout::{Rollout, RouteSite};
 
-/// Reads the facts of a rollout from its manifests.
+/// Refuses routes and Services that could not carry the release.
 ///
 /// # Errors
-/// When the target has no usable selector label, or the route cannot carry
-/// the traffic: no rule has both backends, or a weight is not a number.
-pub fn facts(rollout: &Rollout) -> Result<Facts> {
-    let target = &rollout.target.value;
-    let template = primary_template(target)?;
+/// With the place of what is in the way.
+pub(super) fn check(rollout: &Rollout) -> Result<()> {
     apex_stays(rollout)?;
-    selectors_fit(rollout)?;
-    let (canary, route) = (&rollout.canary, rollout.route.as_ref());
     if !keeps_port(rollout) {
         ports_fit(rollout)?;
     }
     generates_again(rollout)?;
-    route::fits(canary, route)?;
-    let primary = match &rollout.primary {
-        None => Primary::Missing,
-        Some(primary) if get(&primary.value, &["spec", "template"]) == Some(&template) => {
-            Primary::Current
-        }
-        Some(_) => Primary::Different,
-    };
-    Ok(Facts {
-        revision: revision(target),
-        configs: BTreeMap::new(),
-        primary,
-        primary_replicas: rollout
-            .primary
-            .as_ref()
-            .and_then(|primary| replicas(&primary.value)),
-        target_replicas: replicas(target),
-        services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
-        routed: route::routed(canary, route)?,
-        route_outdated: route::outdated(canary, route) && ports_fit(rollout).is_ok(),
-        exposed: route::exposed(canary, route),
-    })
+    let mut sites = rollout.routes.iter();
+    sites.try_for_each(|site| route::fits(&site.canary, site.manifest.as_ref()))
+}
+
+/// What the routes do: they are to agree.
+pub(super) fn routed(rollout: &Rollout) -> Result<Routed> {
+    let sites = rollout.routes.iter();
+    let routed = sites.map(|site| route::routed(&site.canary, site.manifest.as_ref()));
+    let routed: Vec<Routed> = routed.collect::<Result<_>>()?;
+    if let Some((first, others)) = routed.split_first()
+        && others.iter().all(|other| other == first)
+    {
+        return Ok(first.clone());
+    }
+    let rules = routed.iter().flat_map(|routed| match routed {
+        Routed::Missing => vec![Traffic::PRIMARY],
+        Routed::Even(traffic) => vec![*traffic],
+        Routed::Uneven(rules) => rules.clone(),
+    });
+    Ok(Routed::Uneven(rules.collect()))
+}
+
+/// Does `spec.service` say something else than what a route was made from?
+pub(super) fn outdated(rollout: &Rollout) -> bool {
+    let outdated = |site: &RouteSite| route::outdated(&site.canary, site.manifest.as_ref());
+    rollout.routes.iter().any(outdated) && ports_fit(rollout).is_ok()
+}
+
+/// The largest weight of the canary in any rule.
+pub(super) fn exposed(rollout: &Rollout) -> i64 {
+    let sites = rollout.routes.iter();
+    let exposed = sites.map(|site| route::exposed(&site.canary, site.manifest.as_ref()));
+    exposed.max().unwrap_or_default()
 }
 
 /// While the canary has traffic the Services and the route that carry it must be
@@ -57,11 +62,15 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
 fn apex_stays(rollout: &Rollout) -> Result<()> {
     let status = rollout.canary.status.as_ref();
     let services = [&rollout.primary_service, &rollout.canary_service];
-    let route = rollout.route.as_ref();
-    let is_found = services.iter().any(|service| service.is_some())
-        || route.is_some_and(|route| route::routed(&rollout.canary, Some(route)).is_ok());
+    let carries = |site: &RouteSite| {
+        site.manifest.is_some() && route::routed(&site.canary, site.manifest.as_ref()).is_ok()
+    };
+    let is_found =
+        services.iter().any(|service| service.is_some()) || rollout.routes.iter().any(carries);
     // Without a primary the repository has nothing of the run, as in a simulation.
-    let is_run = rollout.primary.is_some() && status.is_some_and(Status::is_exposed);
+    let copied = rollout.release.copied();
+    let has_primary = copied.is_some_and(|copied| copied.primary.is_some());
+    let is_run = has_primary && status.is_some_and(Status::is_exposed);
     if is_found || !is_run {
         return Ok(());
     }
@@ -86,64 +95,13 @@ fn apex_stays(rollout: &Rollout) -> Result<()> {
     )
 }
 
-/// Primary and Services that were there before must select the pods they stand
-/// for once their selector label is right: else a step would send traffic to
-/// nobody.
-fn selectors_fit(rollout: &Rollout) -> Result<()> {
-    let label = SelectorLabel::of(&rollout.target.value)?;
-    let target = pod_labels(&rollout.target.value).cloned();
-    let target = target.unwrap_or_default();
-    let mut copy = target.clone();
-    copy.insert(label.key.clone().into(), label.primary_value().into());
-    if let Some(primary) = &rollout.primary {
-        let wanted = Value::from(label.primary_value());
-        let labels = pod_labels(&primary.value);
-        if labels.and_then(|labels| labels.get(&label.key)) != Some(&wanted) {
-            let message = format!("must carry {}: {}", label.key, label.primary_value());
-            let place = primary.error_at("spec.template.metadata.labels", message);
-            return Err(Error::document(format!(
-                "the pods of {} are not the primary's",
-                primary.name
-            ))
-            .at([place])
-            .hint("rename the workload, or remove it to have the primary generated"));
-        }
-    }
-    let services = [
-        (&rollout.apex_service, &copy),
-        (&rollout.primary_service, &copy),
-        (&rollout.canary_service, &target),
-    ];
-    for (service, pods) in services {
-        let Some(service) = service else { continue };
-        let selector = get(&service.value, &["spec", "selector"]).and_then(Value::as_mapping);
-        for (key, value) in selector.into_iter().flatten() {
-            if key.as_str() == Some(&label.key) || pods.get(key) == Some(value) {
-                continue;
-            }
-            let key = key.as_str().unwrap_or_default();
-            let path = FieldPath::root().key("spec").key("selector").key(key);
-            let message = "selects a label that the pods do not carry".to_owned();
-            let place = service.diagnostic(&Problem::error(path, message));
-            return Err(
-                Error::document(format!("Service {} would select no pods", service.name))
-                    .at([place])
-                    .hint("remove the label from the selector, or add it to the pod template"),
-            );
-        }
-    }
-    Ok(())
-}
-
 /// What is wrong with a route that was generated and may be generated again,
 /// errors apart from the rest.
 fn generated_again(rollout: &Rollout) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
-    let canary = &rollout.canary;
-    let is_generated = |route| route::is_generated(canary, route);
-    if !rollout.route.as_ref().is_some_and(is_generated) {
+    if !rollout.routes.iter().any(is_generated) {
         return (Vec::new(), Vec::new());
     }
-    let problems = unsupported_in_generated_route(canary);
+    let problems = unsupported_in_generated_route(&rollout.canary);
     let (errors, others): (Vec<_>, Vec<_>) = problems.iter().partition(|one| one.is_error());
     let shown = |problems: Vec<&Problem>| {
         let shown = problems.into_iter();
@@ -169,7 +127,7 @@ fn generates_again(rollout: &Rollout) -> Result<()> {
 
 /// What does not stop the rollout, and is told only by the manifests together.
 #[must_use]
-pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
+pub(super) fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
     if keeps_port(rollout)
         && let Err(error) = ports_fit(rollout)
@@ -189,14 +147,14 @@ pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
         error.severity = Severity::Warning;
         error
     }));
-    warnings.extend(edited_route(rollout));
+    warnings.extend(rollout.routes.iter().filter_map(edited));
     warnings
 }
 
 /// A generated route with other edits than ours has become its author's.
-fn edited_route(rollout: &Rollout) -> Option<Diagnostic> {
-    let route = rollout.route.as_ref()?;
-    rollout.canary.status.as_ref()?.generated_route.as_ref()?;
+fn edited(site: &RouteSite) -> Option<Diagnostic> {
+    let route = site.manifest.as_ref()?;
+    site.canary.status.as_ref()?.generated_route.as_ref()?;
     let warning = || {
         let message = "was generated and has been edited since: it is your own route from now on";
         let mut warning = route.error_at("metadata.name", message);
@@ -205,7 +163,12 @@ fn edited_route(rollout: &Rollout) -> Option<Diagnostic> {
             "spec.service is no longer carried over; remove the file to have it generated again",
         )
     };
-    (!route::is_generated(&rollout.canary, route)).then(warning)
+    (!is_generated(site)).then(warning)
+}
+
+fn is_generated(site: &RouteSite) -> bool {
+    let route = site.manifest.as_ref();
+    route.is_some_and(|route| route::is_generated(&site.canary, route))
 }
 
 /// Does the route stay on the port it has, whatever `service.port` says? While
@@ -213,14 +176,18 @@ fn edited_route(rollout: &Rollout) -> Option<Diagnostic> {
 /// no other port.
 fn keeps_port(rollout: &Rollout) -> bool {
     let status = rollout.canary.status.as_ref();
-    rollout.route.is_some() && status.is_some_and(Status::is_exposed)
+    let is_there = rollout.routes.iter().all(|site| site.manifest.is_some());
+    is_there && status.is_some_and(Status::is_exposed)
 }
 
 /// A route that is generated, for the first time or again, sends to `service.port`:
 /// Services that were there before must have it.
 fn ports_fit(rollout: &Rollout) -> Result<()> {
-    let route = rollout.route.as_ref();
-    if route.is_some() && !route::outdated(&rollout.canary, route) {
+    let generated = |site: &RouteSite| {
+        let route = site.manifest.as_ref();
+        route.is_none() || route::outdated(&site.canary, route)
+    };
+    if !rollout.routes.iter().any(generated) {
         return Ok(());
     }
     let wanted = rollout.canary.spec.service.as_ref();
@@ -241,8 +208,4 @@ fn ports_fit(rollout: &Rollout) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn replicas(workload: &Value) -> Option<i64> {
-    get(workload, &["spec", "replicas"])?.as_i64()
 }
