@@ -9,6 +9,7 @@ use memchr::memmem;
 
 use super::clean::GROUP;
 use super::files::Files;
+use super::generated::Owner;
 use super::manifest::{Manifest, ParsedFile};
 use crate::error::{Error, Result};
 
@@ -28,6 +29,8 @@ pub struct Inventory {
     templates: Vec<Manifest>,
     alert_providers: Vec<Manifest>,
     broken: Vec<Error>,
+    /// Whom generated files name.
+    owners: Vec<Owner>,
     /// Target and apex names of all Canaries.
     names: BTreeSet<String>,
     parsed: RefCell<BTreeMap<String, Parsed>>,
@@ -73,6 +76,7 @@ impl Inventory {
             templates: Vec::new(),
             alert_providers: Vec::new(),
             broken: Vec::new(),
+            owners: Vec::new(),
             names: BTreeSet::new(),
             parsed: RefCell::default(),
             mentions: OnceCell::new(),
@@ -93,6 +97,7 @@ impl Inventory {
                 return Ok(());
             }
         };
+        self.owners.extend(Owner::of(&file.source.text));
         let unreadable = file.unreadable();
         if !unreadable.is_empty() {
             let error = Error::document(format!("{path} cannot be read"));
@@ -148,6 +153,12 @@ impl Inventory {
     #[must_use]
     pub fn broken(&self) -> &[Error] {
         &self.broken
+    }
+
+    /// Whom generated files name, once for each file.
+    #[must_use]
+    pub fn owners(&self) -> &[Owner] {
+        &self.owners
     }
 
     /// The files themselves.

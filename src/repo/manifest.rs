@@ -104,6 +104,15 @@ impl Manifest {
         })
     }
 
+    /// `namespace/name`, or the name alone.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}/{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+
     /// Path of the file in the repository.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -16,6 +16,7 @@ mod clean;
 mod commit;
 mod fetch;
 pub mod files;
+pub mod generated;
 pub mod git;
 pub mod inventory;
 mod kustomize;

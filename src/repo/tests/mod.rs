@@ -14,6 +14,7 @@ use crate::repo::{GitOptions, Signature};
 
 mod commit;
 mod files;
+mod generated;
 mod local;
 mod open;
 mod push;
