@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::WebhookType;
+use super::{WebhookType, Window, parse_duration};
 
 /// How a Canary lives in a Git repository.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,27 @@ impl GitOps {
         self.readiness
             .as_ref()
             .map_or_else(ReadinessFrom::default, |readiness| readiness.from)
+    }
+
+    /// How a commit is known to run; the default without an `applied`.
+    #[must_use]
+    pub fn applied_from(&self) -> AppliedFrom {
+        self.applied
+            .as_ref()
+            .map_or_else(AppliedFrom::default, |applied| applied.from)
+    }
+
+    /// The gate of one type.
+    #[must_use]
+    pub fn gate(&self, kind: WebhookType) -> Option<&GateSpec> {
+        let mut gates = self.gates.iter().flatten();
+        gates.find(|gate| gate.kind == Some(kind))
+    }
+
+    /// `windows`, empty when absent.
+    #[must_use]
+    pub fn windows(&self) -> &[Window] {
+        self.windows.as_deref().unwrap_or_default()
     }
 }
 
@@ -150,8 +172,32 @@ pub struct Applied {
     pub query: Option<String>,
     /// Time after which a commit counts as applied.
     pub delay: Option<String>,
-    /// Time after which a commit that is not applied raises an alert.
+    /// Time after which a commit that is not applied raises an alert, see
+    /// [`Applied::timeout`].
     pub timeout: Option<String>,
+}
+
+impl Applied {
+    /// Default of `timeout`.
+    pub const TIMEOUT: SignedDuration = SignedDuration::from_mins(15);
+
+    /// Time after which a commit that is not applied raises an alert.
+    #[must_use]
+    pub fn timeout(&self) -> SignedDuration {
+        duration(self.timeout.as_deref()).unwrap_or(Self::TIMEOUT)
+    }
+
+    /// Time after which a commit counts as applied with `from: delay`.
+    #[must_use]
+    pub fn delay(&self) -> SignedDuration {
+        duration(self.delay.as_deref()).unwrap_or_default()
+    }
+}
+
+/// A duration that reads.
+fn duration(text: Option<&str>) -> Option<SignedDuration> {
+    text.filter(|text| !text.is_empty())
+        .and_then(|text| parse_duration(text).ok())
 }
 
 /// Where the word that a commit is applied comes from.
@@ -235,10 +281,25 @@ pub struct GateSpec {
     /// One of the confirm types. Required.
     #[serde(rename = "type")]
     pub kind: Option<WebhookType>,
-    /// How long the gate may stay closed.
+    /// How long the gate may stay closed. Defaults to for ever.
     pub timeout: Option<String>,
-    /// `approve` or `abort` once the time is over.
+    /// `approve` or `abort` once the time is over. Defaults to `abort`.
     pub on_timeout: Option<String>,
+}
+
+impl GateSpec {
+    /// How long the gate may stay closed; `None` is for ever.
+    #[must_use]
+    pub fn timeout(&self) -> Option<SignedDuration> {
+        duration(self.timeout.as_deref())
+    }
+
+    /// Does the gate open by itself once its time is over? Otherwise the
+    /// rollout ends.
+    #[must_use]
+    pub fn opens_on_timeout(&self) -> bool {
+        self.on_timeout.as_deref() == Some("approve")
+    }
 }
 
 /// The gateway in use.
@@ -251,29 +312,4 @@ pub struct GatewaySpec {
     pub version: Option<String>,
     /// Capabilities to take for granted.
     pub assume: Option<BTreeMap<String, bool>>,
-}
-
-/// A window of time in which a rollout may or may not advance.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Window {
-    /// `allow` or `deny`. Required.
-    #[serde(rename = "type")]
-    pub kind: Option<WindowKind>,
-    /// Days of the week, `Mon` to `Sun`. Defaults to all.
-    pub days: Option<Vec<String>>,
-    /// Hours of the day, `09:00-17:00`. Defaults to all.
-    pub hours: Option<String>,
-    /// IANA time zone. Defaults to `UTC`.
-    pub time_zone: Option<String>,
-}
-
-/// Does the window open or close?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum WindowKind {
-    /// Rollouts advance only inside.
-    Allow,
-    /// Rollouts do not advance inside.
-    Deny,
 }

@@ -18,6 +18,7 @@ mod problem;
 mod service;
 mod status;
 mod validate;
+mod window;
 mod words;
 
 pub use alert_provider::{AlertProvider, AlertProviderSpec};
@@ -35,7 +36,7 @@ pub use field::{FieldPath, InvalidFieldPath, Segment};
 pub use gitops::{
     Applied, AppliedFrom, Channel, FieldCopy, FieldEnd, GateSpec, GatewaySpec, GitOps,
     ObservedShare, OnDrift, OnFailure, Promotion, PromotionMode, Readiness, ReadinessFrom,
-    RouteRef, Window, WindowKind,
+    RouteRef,
 };
 pub use metric_template::{MetricProvider, MetricTemplate, MetricTemplateSpec};
 pub use problem::{Problem, Severity};
@@ -48,6 +49,7 @@ pub use validate::{
     Document, read, unsupported, unsupported_by_route, unsupported_in_generated_route,
     validate_alert_provider, validate_canary, validate_metric_template,
 };
+pub use window::{Window, WindowKind};
 pub(crate) use words::{closest, is_secret, without_credentials};
 
 /// Group and version of the documents read here.

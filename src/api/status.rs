@@ -62,14 +62,17 @@ pub struct Status {
     /// What was decided and waits for an earlier commit to be applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
-    /// Gates in Git (`spec.gitops.gates`) that were reached in this run.
+    /// Gates in Git (`spec.gitops.gates`) that are waited for, or approved and
+    /// not yet passed. One approval is for one passage: the entry goes with it,
+    /// and with the end of the run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateStatus>,
-    /// Set while a person has paused the rollout.
+    /// Set while a person has paused the rollout; also between two rollouts, so
+    /// that the next one does not start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Said>,
     /// `lastStepTime` of the step of which somebody was alerted that it is not
-    /// applied.
+    /// applied; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_applied: Option<Timestamp>,
     /// `name=value` of the canary cookie of this run.
@@ -381,5 +384,23 @@ pub fn validate_status(status: &Status, now: Timestamp) -> Vec<Problem> {
         "phase",
         "is a phase only Flagger's controller knows".to_owned(),
     );
+    problems.extend(gates(&root.key("gates"), &status.gates));
     problems
+}
+
+/// One entry for each gate, and nothing else.
+fn gates(path: &FieldPath, gates: &[GateStatus]) -> Vec<Problem> {
+    let hint = "restore what Weirkeeper last committed: git log -p shows it";
+    let wrong = |(index, gate): (usize, &GateStatus)| {
+        let message = if !gate.kind.confirms() {
+            "is no gate that waits for an approval"
+        } else if gates[..index].iter().any(|other| other.kind == gate.kind) {
+            "is there twice"
+        } else {
+            return None;
+        };
+        let path = path.index(index).key("type");
+        Some(Problem::error(path, message).hint(hint))
+    };
+    gates.iter().enumerate().filter_map(wrong).collect()
 }

@@ -33,7 +33,7 @@ mod verdict;
 mod weights;
 
 pub use facts::{Facts, Primary, Routed};
-pub use plan::{Action, Effect, Event, EventType, Notice, Plan};
+pub use plan::{Action, Effect, Event, EventType, Late, Notice, Plan};
 pub use probe::{
     Answer, Answers, Applied, MetricAnswer, MetricSource, Probe, Readiness, Times, WebhookAnswer,
     Workload, metric_probes, request_probes,

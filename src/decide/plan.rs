@@ -1,6 +1,8 @@
 //! Everything a tick wants to change, as plain data.
 
-use jiff::Timestamp;
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::Measurement;
@@ -30,6 +32,14 @@ pub enum Action {
     RolledBack,
     /// Another revision arrived in the middle of a run.
     Restarted,
+    /// A person opened a gate in Git.
+    Approved,
+    /// A person holds the rollout.
+    Paused,
+    /// A person lets it go on.
+    Resumed,
+    /// A person wants a revision that failed to be tried again.
+    Retried,
     /// The interval has not passed yet.
     NotDue,
     /// Nothing new.
@@ -55,6 +65,9 @@ pub enum Effect {
     CreatePrimary,
     /// Let the apex Service select the primary's pods.
     PointApexAtPrimary,
+    /// Let the apex Service select the target's pods again
+    /// (`revertOnDeletion`).
+    PointApexAtTarget,
     /// Write the weights; create the route if there is none.
     SetTraffic {
         /// The weights.
@@ -144,12 +157,117 @@ pub struct Plan {
     pub post_rollout: bool,
     /// When the next tick is due; `None` when nothing is under way.
     pub next_step_at: Option<Timestamp>,
+    /// How late the tick was; `None` when nothing was due, or just in time.
+    pub late: Option<Late>,
+}
+
+/// A tick that came after its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Late {
+    /// How long after.
+    #[serde(skip)]
+    pub by: SignedDuration,
+    /// Checks that were due meanwhile, where there was something to check.
+    pub missed: u32,
+    /// Those of them that failed.
+    pub failed: u32,
+    /// Were they judged (`analysis.catchUp`)?
+    #[serde(skip)]
+    pub judged: bool,
+}
+
+/// `8 min late: 7 missed checks, 2 failed`.
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} late", in_words(self.by))?;
+        let checks = if self.missed == 1 { "check" } else { "checks" };
+        match (self.missed, self.judged) {
+            (0, _) => Ok(()),
+            (missed, true) => write!(f, ": {missed} missed {checks}, {} failed", self.failed),
+            (missed, false) => write!(
+                f,
+                ": {missed} missed {checks}, not judged as analysis.catchUp asks"
+            ),
+        }
+    }
+}
+
+/// A duration in its two largest units: `45 s`, `8 min`, `1 h 5 min`, `2 d 3 h`.
+pub(super) fn in_words(duration: SignedDuration) -> String {
+    const UNITS: [(i64, &str); 4] = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    let mut rest = duration.as_secs().max(0);
+    let first = UNITS.iter().position(|(size, _)| rest >= *size);
+    let Some(first) = first else {
+        return "0 s".to_owned();
+    };
+    // Seconds tell nothing once it is minutes.
+    let last = if first == 2 { 3 } else { (first + 2).min(4) };
+    let mut parts = Vec::new();
+    for (size, unit) in &UNITS[first..last] {
+        if rest >= *size {
+            parts.push(format!("{} {unit}", rest / size));
+        }
+        rest %= size;
+    }
+    parts.join(" ")
 }
 
 impl Plan {
+    /// A plan that does nothing yet.
+    #[must_use]
+    pub fn bare(action: Action) -> Self {
+        Self {
+            action,
+            phase: None,
+            traffic: None,
+            status: None,
+            effects: Vec::new(),
+            reasons: Vec::new(),
+            measurements: Vec::new(),
+            events: Vec::new(),
+            alerts: Vec::new(),
+            post_rollout: false,
+            next_step_at: None,
+            late: None,
+        }
+    }
+
     /// Does the plan change nothing?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.status.is_none() && self.effects.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lateness_in_words() {
+        let late = |secs, missed, failed, judged| {
+            let by = SignedDuration::from_secs(secs);
+            Late {
+                by,
+                missed,
+                failed,
+                judged,
+            }
+            .to_string()
+        };
+        assert_eq!(late(12, 0, 0, true), "12 s late");
+        assert_eq!(
+            late(495, 7, 2, true),
+            "8 min late: 7 missed checks, 2 failed"
+        );
+        assert_eq!(
+            late(3_900, 1, 0, true),
+            "1 h 5 min late: 1 missed check, 0 failed"
+        );
+        assert_eq!(
+            late(183_600, 9, 0, false),
+            "2 d 3 h late: 9 missed checks, not judged as analysis.catchUp asks"
+        );
     }
 }

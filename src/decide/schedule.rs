@@ -81,7 +81,8 @@ pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
         }
         Effect::ScaleCanaryUp { replicas } => facts.target_replicas = replicas,
         Effect::ScaleCanaryToZero => facts.target_replicas = Some(0),
-        Effect::PointApexAtPrimary | Effect::RestoreTarget | Effect::Defer { .. } => {}
+        Effect::RestoreTarget => facts.primary = Primary::Current,
+        Effect::PointApexAtPrimary | Effect::PointApexAtTarget | Effect::Defer { .. } => {}
     }
 }
 

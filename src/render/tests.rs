@@ -81,17 +81,10 @@ impl Folder {
         "v1".clone_into(&mut status.last_applied_spec);
         change(&mut status);
         let plan = Plan {
-            action: Action::Advanced,
             phase: status.phase,
-            traffic: None,
             status: Some(status),
             effects: vec![effect],
-            reasons: Vec::new(),
-            measurements: Vec::new(),
-            events: Vec::new(),
-            alerts: Vec::new(),
-            post_rollout: false,
-            next_step_at: None,
+            ..Plan::bare(Action::Advanced)
         };
         let mut changes = Changes::default();
         apply(&plan, &rollout, &files, &mut changes).unwrap();

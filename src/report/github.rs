@@ -129,8 +129,9 @@ fn mark(result: &Outcome) -> &'static str {
     match result.action {
         Action::Initialized | Action::Succeeded => "✅",
         Action::Started | Action::Advanced | Action::Promoting | Action::Finalising => "▶️",
-        Action::Restarted => "🔁",
-        Action::Held | Action::NotDue | Action::Idle | Action::Suspended => "⏸️",
+        Action::Approved | Action::Resumed => "▶️",
+        Action::Restarted | Action::Retried => "🔁",
+        Action::Held | Action::NotDue | Action::Idle | Action::Paused | Action::Suspended => "⏸️",
         Action::Halted => "⚠️",
         Action::RolledBack => "⏪",
         Action::Failed => "❌",

@@ -96,6 +96,7 @@ impl Seen {
             Effect::EnsureServices
             | Effect::CreatePrimary
             | Effect::PointApexAtPrimary
+            | Effect::PointApexAtTarget
             | Effect::RestoreTarget
             | Effect::SetTraffic { .. }
             | Effect::UpdateRoute { .. } => None,

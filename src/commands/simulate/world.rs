@@ -339,17 +339,8 @@ fn is_bootstrap(plan: &Plan) -> bool {
 /// A plan that nobody decided.
 pub(super) fn bare(effects: Vec<Effect>) -> Plan {
     Plan {
-        action: Action::Held,
-        phase: None,
-        traffic: None,
-        status: None,
         effects,
-        reasons: Vec::new(),
-        measurements: Vec::new(),
-        events: Vec::new(),
-        alerts: Vec::new(),
-        post_rollout: false,
-        next_step_at: None,
+        ..Plan::bare(Action::Held)
     }
 }
 

@@ -60,6 +60,10 @@ impl Tick<'_> {
             | Action::Finalising
             | Action::Succeeded
             | Action::Restarted
+            | Action::Approved
+            | Action::Paused
+            | Action::Resumed
+            | Action::Retried
             | Action::Idle
             | Action::Suspended => EventType::Normal,
         };

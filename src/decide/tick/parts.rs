@@ -119,17 +119,13 @@ impl Tick<'_> {
             .and_then(|last| last.checked_add(self.analysis.interval()).ok())
             .map(|due| due.max(self.now));
         Plan {
-            action,
             phase: status.phase,
             traffic: self.traffic_after(&status, changed),
             next_step_at: next_step_at.filter(|_| pending && action != Action::Suspended),
             status: changed.then_some(status),
             effects,
             reasons,
-            measurements: Vec::new(),
-            events: Vec::new(),
-            alerts: Vec::new(),
-            post_rollout: false,
+            ..Plan::bare(action)
         }
     }
 }

@@ -54,6 +54,7 @@ impl Editor<'_> {
             }
             Effect::CreatePrimary => self.create_primary(),
             Effect::PointApexAtPrimary => self.ensure_service(ServiceRole::Apex),
+            Effect::PointApexAtTarget => self.point_apex_at_target(),
             Effect::SetTraffic { traffic } => self.set_traffic(traffic),
             Effect::UpdateRoute { traffic } => self.update_route(traffic),
             Effect::ScaleCanaryUp { replicas } => self.scale(replicas),
@@ -88,6 +89,24 @@ impl Editor<'_> {
         let selected = Value::from(role.selects(&label));
         self.edit(existing, |stream| {
             Ok(stream.assign(existing.document, &path, &selected)?)
+        })
+    }
+
+    /// What was before the Canary: the public name leads to the target. An apex
+    /// Service that is gone stays gone.
+    fn point_apex_at_target(&mut self) -> Result<()> {
+        let rollout = self.rollout;
+        let (Some(copied), Some(apex)) = (rollout.release.copied(), &rollout.apex_service) else {
+            return Ok(());
+        };
+        let label = SelectorLabel::of(&copied.built)?;
+        let path = FieldPath::root()
+            .key("spec")
+            .key("selector")
+            .key(&label.key);
+        let selected = Value::from(label.value);
+        self.edit(apex, |stream| {
+            Ok(stream.assign(apex.document, &path, &selected)?)
         })
     }
 

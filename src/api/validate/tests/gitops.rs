@@ -81,6 +81,7 @@ fn gitops() {
             "E gates[2].onTimeout",
             "W gates[2].onTimeout",
             "E gates[3].timeout",
+            "E gates[3].type",
         ],
     );
     gitops(
@@ -96,5 +97,9 @@ fn gitops() {
             "E windows[0].timeZone",
             "E windows[1].days",
         ],
+    );
+    gitops(
+        "{windows: [{type: allow, timeZone: Europe/Atlantis}]}",
+        &["E windows[0].timeZone"],
     );
 }
