@@ -23,7 +23,9 @@
 //! The order of the stages is Flagger's (`scheduler.go`, `advanceCanary`), the
 //! deliberate differences are named where they are made.
 
+mod deleted;
 mod facts;
+mod person;
 mod plan;
 mod probe;
 mod reading;
@@ -31,8 +33,11 @@ mod schedule;
 mod tick;
 mod verdict;
 mod weights;
+mod windows;
 
+pub use deleted::deleted;
 pub use facts::{Facts, Primary, Routed};
+pub use person::{Refusal, Word, person};
 pub use plan::{Action, Effect, Event, EventType, Late, Notice, Plan};
 pub use probe::{
     Answer, Answers, Applied, MetricAnswer, MetricSource, Probe, Readiness, Times, WebhookAnswer,

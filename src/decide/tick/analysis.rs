@@ -1,10 +1,12 @@
 //! The analysis: what has to pass before the next step.
 
 use super::gates::said;
+use super::late::Missed;
 use super::{Ask, Stage, Tick};
 use crate::api::WebhookType;
 use crate::decide::{
-    Action, Answer, Measurement, MetricAnswer, Plan, Probe, judge, metric_probes, request_probes,
+    Action, Answer, Measurement, MetricAnswer, Plan, Probe, Times, judge, metric_probes,
+    request_probes,
 };
 
 /// The outcome of the checks.
@@ -15,6 +17,8 @@ struct Checked {
     failures: Vec<String>,
     /// Sentences about what holds without having failed.
     holds: Vec<String>,
+    /// The checks that no run came for.
+    missed: Missed,
 }
 
 impl Tick<'_> {
@@ -36,20 +40,28 @@ impl Tick<'_> {
                 None => self.first_step(),
             };
         }
-        let checked = self.check()?;
-        let mut plan = if !checked.failures.is_empty() {
-            self.halt(checked.failures)
-        } else if let Some(drift) = drift {
+        let mut late = self.late_checks();
+        let times = self.missed_times(late);
+        let checked = self.check(times)?;
+        if let Some(late) = &mut late {
+            late.failed = checked.missed.failed;
+        }
+        let tick = self.after_missed(late, checked.missed);
+        let caught_up = late.is_some_and(|late| late.failed > 0);
+        let rollback = tick.too_many_failures().filter(|_| caught_up);
+        let mut plan = if let Some(rollback) = rollback {
+            rollback
+        } else if !checked.failures.is_empty() {
+            tick.halt(checked.failures)
+        } else if let Some(drift) = tick.drift().filter(|_| drift.is_some()) {
             drift
         } else if !checked.holds.is_empty() {
-            Plan {
-                reasons: checked.holds,
-                ..self.unchanged(Action::Held, String::new())
-            }
+            tick.plan(Action::Held, tick.status.clone(), Vec::new(), checked.holds)
         } else {
-            self.step()?
+            tick.step()?
         };
         plan.measurements = checked.measurements;
+        plan.late = late;
         Ok(plan)
     }
 
@@ -62,6 +74,9 @@ impl Tick<'_> {
     }
 
     fn first_step(&self) -> Stage {
+        if let Some(held) = self.held_back() {
+            return Ok(held);
+        }
         match self.refusal(WebhookType::PreRollout)? {
             Some(refused) => {
                 let why = format!("check failed: pre-rollout {}", said(refused));
@@ -71,16 +86,19 @@ impl Tick<'_> {
         }
     }
 
-    /// The rollout webhooks in order, then every metric at once. The first
-    /// failure ends the check, but all that were asked are reported.
-    fn check(&self) -> Stage<Checked> {
+    /// The rollout webhooks in order, then every metric at once, together with
+    /// those of missed checks. The first failure ends the check, but all that
+    /// were asked are reported.
+    fn check(&self, times: Option<Times>) -> Stage<Checked> {
         if let Some(refused) = self.refusal(WebhookType::Rollout)? {
+            let (_, missed) = self.measure(false, times)?;
             return Ok(Checked {
                 failures: vec![format!("check failed: rollout {}", said(refused))],
+                missed,
                 ..Checked::default()
             });
         }
-        let measurements = self.measure()?;
+        let (measurements, missed) = self.measure(true, times)?;
         let sentences = |which: fn(&Measurement) -> bool, words: &str| {
             measurements
                 .iter()
@@ -92,16 +110,21 @@ impl Tick<'_> {
             failures: sentences(Measurement::fails, "check failed"),
             holds: sentences(Measurement::holds, "no data"),
             measurements,
+            missed,
         })
     }
 
-    fn measure(&self) -> Stage<Vec<Measurement>> {
-        let probes = metric_probes(&self.analysis);
+    /// What the metrics say `now`, and what they said at `times`.
+    fn measure(&self, now: bool, times: Option<Times>) -> Stage<(Vec<Measurement>, Missed)> {
+        let mut probes = metric_probes(&self.analysis);
+        probes.extend(request_probes(&self.analysis));
+        let missed = times.map_or_else(Vec::new, |times| Self::missed_probes(&probes, times));
+        probes.retain(|_| now);
         let missing: Vec<Probe> = probes
             .iter()
-            .cloned()
-            .chain(request_probes(&self.analysis))
+            .chain(&missed)
             .filter(|probe| !self.answers.contains_key(probe))
+            .cloned()
             .collect();
         if !missing.is_empty() {
             return Err(Ask(missing));
@@ -114,7 +137,9 @@ impl Tick<'_> {
             let requests = self.metric_answer(&Probe::Requests { index: *index });
             Some(judge(metric, *source, self.metric_answer(probe)?, requests))
         };
-        Ok(probes.iter().filter_map(measured).collect())
+        let judged = times.map(|times| self.judge_missed(&missed, times));
+        let measured = probes.iter().filter_map(measured).collect();
+        Ok((measured, judged.unwrap_or_default()))
     }
 
     fn metric_answer(&self, probe: &Probe) -> Option<&MetricAnswer> {
@@ -128,7 +153,7 @@ impl Tick<'_> {
 
     fn halt(&self, mut failures: Vec<String>) -> Plan {
         let mut status = self.status.clone();
-        status.failed_checks += 1;
+        status.failed_checks = status.failed_checks.saturating_add(1);
         failures.push(format!(
             "failed checks {} of {}",
             status.failed_checks,

@@ -1,9 +1,13 @@
 //! The state machine (Flagger: `scheduler.go`, `advanceCanary`).
 
 mod analysis;
+mod applied;
 mod gates;
+mod holds;
+mod late;
 mod news;
 mod parts;
+mod people;
 mod route;
 mod stages;
 mod strategies;
@@ -14,7 +18,10 @@ use jiff::Timestamp;
 
 use self::route::Rewrite;
 use super::{Action, Answer, Answers, Facts, Plan, Probe, Readiness, Routed, Workload};
-use crate::api::{Analysis, Canary, CanarySpec, GitOps, OnDrift, Phase, Status, Traffic};
+use crate::api::{
+    Analysis, AppliedFrom, Canary, CanarySpec, GitOps, OnDrift, Phase, ReadinessFrom, Status,
+    Traffic,
+};
 
 /// Probes without an answer; ends the tick until they have one.
 #[derive(Debug)]
@@ -32,6 +39,7 @@ enum Wait {
 type Stage<T = Plan> = Result<T, Ask>;
 
 /// One tick of one Canary.
+#[derive(Clone)]
 pub(super) struct Tick<'a> {
     spec: &'a CanarySpec,
     analysis: Cow<'a, Analysis>,
@@ -40,7 +48,14 @@ pub(super) struct Tick<'a> {
     answers: &'a Answers,
     now: Timestamp,
     namespace: Option<&'a str>,
+    /// The Canary as commands name it, `test/podinfo`.
+    id: String,
+    /// The status in the repository.
+    before: Status,
+    /// The same, with what this tick has found out so far.
     status: Status,
+    /// Reasons that go with whatever is changed.
+    notes: Vec<String>,
     /// What the route does, as far as the strategy of now is concerned.
     routed: Routed,
     rewrite: Rewrite,
@@ -69,10 +84,13 @@ impl<'a> Tick<'a> {
             gitops: canary.spec.gitops(),
             spec: &canary.spec,
             namespace: canary.metadata.namespace.as_deref(),
+            id: canary.id(),
             facts,
             answers,
             now,
+            before: status.clone(),
             status,
+            notes: Vec::new(),
         }
     }
 
@@ -82,12 +100,15 @@ impl<'a> Tick<'a> {
         self.rewrite_route(&mut plan);
         self.update_route(&mut plan);
         plan.events = self.events(&plan);
+        let is_taken = !matches!(plan.action, Action::NotDue | Action::Suspended);
+        plan.late = plan.late.or_else(|| self.late().filter(|_| is_taken));
         Ok(plan)
     }
 
-    /// The stages in Flagger's order. Two are Weirkeeper's own: a cancelled
-    /// run ends before anything else is asked, and weights that somebody
-    /// changed by hand hold everything except a rollback.
+    /// The stages in Flagger's order. Weirkeeper's own are: a cancelled run ends
+    /// before anything else is asked; weights that somebody changed by hand, and
+    /// a step that the cluster does not run yet, hold everything except a
+    /// rollback.
     fn stages(&self) -> Stage {
         if self.spec.is_suspended() {
             return Ok(self.unchanged(Action::Suspended, "suspended by spec.suspend".to_owned()));
@@ -100,7 +121,7 @@ impl<'a> Tick<'a> {
             Some(phase) => phase,
         };
         if !self.should_advance(phase) {
-            return Ok(self.idle());
+            return self.idle();
         }
         if self.is_cancelled(phase) {
             return Ok(self.cancel());
@@ -108,63 +129,79 @@ impl<'a> Tick<'a> {
         if !self.facts.services {
             return Ok(self.restore_services());
         }
-        let unknown = match self.primary_not_ready(phase)? {
-            Some(Wait::Unknown(plan)) if Self::is_analysed(phase) => Some(plan),
-            Some(Wait::Unknown(plan) | Wait::Known(plan)) => return Ok(plan),
-            None => None,
-        };
+        let mut held = self.not_applied()?;
+        if held.is_none() {
+            held = match self.primary_not_ready(phase)? {
+                Some(Wait::Unknown(plan)) if Self::is_analysed(phase) => Some(plan),
+                Some(Wait::Unknown(plan) | Wait::Known(plan)) => return Ok(plan),
+                None => None,
+            };
+        }
         let drift = self.drift();
         if !Self::is_running(phase) {
-            return match drift {
-                Some(drift) => Ok(drift),
-                None => self.begin_rollout(phase),
-            };
+            return self.begin_rollout(phase, held.or(drift));
         }
         // With weights set by hand the checks go on: they may still roll back.
         if Self::is_analysed(phase) && self.has_new_revision() && drift.is_none() {
             return Ok(self.restart());
         }
-        let unknown = match self.canary_not_ready()? {
-            Some(Wait::Unknown(plan)) if Self::is_analysed(phase) => unknown.or(Some(plan)),
-            Some(Wait::Unknown(plan) | Wait::Known(plan)) => return Ok(plan),
-            None => unknown,
-        };
-        // Nobody can tell whether the workloads are ready: nothing goes on, but a
-        // rollback that is due does not wait for that.
-        if let Some(held) = unknown {
-            let rollback = match self.asked_to_roll_back(phase)? {
-                Some(asked) => Some(asked),
-                None => self.too_many_failures(),
+        if held.is_none() {
+            held = match self.canary_not_ready()? {
+                Some(Wait::Unknown(plan)) if Self::is_analysed(phase) => Some(plan),
+                Some(Wait::Unknown(plan) | Wait::Known(plan)) => return Ok(plan),
+                None => None,
+            };
+        }
+        // Nobody can tell whether the workloads are ready, or the cluster does not
+        // run the last step: nothing goes on, but a rollback that is due does not
+        // wait for that.
+        if let Some(held) = held {
+            let rollback = match Self::is_analysed(phase) {
+                true => self.due_rollback(phase)?,
+                false => None,
             };
             return Ok(rollback.unwrap_or(held));
         }
         if self.spec.skips_analysis() {
-            return Ok(drift.unwrap_or_else(|| self.promote_at_once()));
+            let held = drift.or_else(|| self.held_back());
+            return Ok(held.unwrap_or_else(|| self.promote_at_once()));
         }
         if Self::is_analysed(phase)
             && let Some(plan) = self.asked_to_roll_back(phase)?
         {
             return Ok(plan);
         }
-        if phase == Phase::Promoting {
-            return Ok(drift.unwrap_or_else(|| self.return_traffic()));
+        match phase {
+            Phase::Promoting | Phase::Finalising => {
+                let held = drift.or_else(|| self.paused());
+                Ok(held.unwrap_or_else(|| match phase {
+                    Phase::Promoting => self.return_traffic(),
+                    _ => self.finish(),
+                }))
+            }
+            _ => self.analyse(drift),
         }
-        if phase == Phase::Finalising {
-            return Ok(drift.unwrap_or_else(|| self.finish()));
-        }
-        self.analyse(drift)
     }
 
-    /// Before `lastStepTime + interval`, that time.
+    /// A rollback that somebody asks for, or that the checks ask for.
+    fn due_rollback(&self, phase: Phase) -> Stage<Option<Plan>> {
+        Ok(match self.asked_to_roll_back(phase)? {
+            Some(asked) => Some(asked),
+            None => self.too_many_failures(),
+        })
+    }
+
+    /// Before `lastStepTime + interval`, that time. What waits until an earlier
+    /// commit is applied need not wait longer where that is known.
     fn not_due(&self) -> Option<Timestamp> {
-        let due = self.due()?;
-        (self.now < due).then_some(due)
-    }
-
-    fn due(&self) -> Option<Timestamp> {
-        self.status
-            .last_step_time
-            .and_then(|last| last.checked_add(self.analysis.interval()).ok())
+        let status = &self.status;
+        let due = self.after_interval(status.last_step_time?)?;
+        let waits_for_cluster = self.gitops.applied_from() != AppliedFrom::None
+            && !status.deferred.is_empty()
+            && status
+                .phase
+                .is_some_and(|phase| phase != Phase::Initializing && !self.should_advance(phase));
+        (self.now < due && !waits_for_cluster).then_some(due)
     }
 
     /// Has the run started and not yet ended?
@@ -242,17 +279,20 @@ impl<'a> Tick<'a> {
             Action::Held,
             format!(
                 "{found} but the state says {}/{}: somebody changed it. \
-                 Set the weights back, or set spec.gitops.onDrift to follow",
-                recorded.primary, recorded.canary
+                 Set the weights back, or accept them with `weirkeeper resume {}`",
+                recorded.primary, recorded.canary, self.id
             ),
         ))
     }
 
-    fn readiness(&self, workload: Workload) -> Stage<&Readiness> {
+    fn readiness(&self, workload: Workload) -> Stage<Readiness> {
+        if self.gitops.readiness_from() == ReadinessFrom::Applied {
+            return self.readiness_by_applied();
+        }
         let wanted = [workload, Workload::Canary].map(|workload| self.readiness_probe(workload));
         let [probe, canary] = &wanted;
         if let Some(Answer::Readiness(readiness)) = self.answers.get(probe) {
-            return Ok(readiness);
+            return Ok(readiness.clone());
         }
         // Both are needed in a running phase: one round of questions instead of two.
         let running = self.status.phase.is_some_and(Self::is_running);
@@ -263,17 +303,15 @@ impl<'a> Tick<'a> {
         }))
     }
 
-    /// `progressDeadlineSeconds` counts from the last step.
+    /// `progressDeadlineSeconds` counts from the last step, or from when the
+    /// cluster runs it.
     fn readiness_probe(&self, workload: Workload) -> Probe {
         let percent = match workload {
             Workload::Primary => self.analysis.primary_ready_threshold,
             Workload::Canary => self.analysis.canary_ready_threshold,
         };
         let allowed = self.spec.progress_deadline();
-        let waited = self
-            .status
-            .last_step_time
-            .map(|last| self.now.duration_since(last));
+        let waited = self.base().map(|base| self.now.duration_since(base));
         Probe::Readiness {
             workload,
             percent: percent.unwrap_or(Analysis::READY_THRESHOLD),

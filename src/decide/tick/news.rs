@@ -34,7 +34,7 @@ impl Plan {
 
 impl Tick<'_> {
     /// The target as Flagger names it, `podinfo.test`.
-    pub(super) fn target(&self) -> String {
+    pub(in crate::decide) fn target(&self) -> String {
         let name = &self.spec.target_ref.name;
         match self.namespace {
             Some(namespace) => format!("{name}.{namespace}"),

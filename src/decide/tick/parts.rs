@@ -11,6 +11,7 @@ impl Tick<'_> {
         status.canary_weight = 0;
         status.failed_checks = 0;
         status.iterations = 0;
+        status.gates.clear();
         status.routed_match = self.audience();
         status.last_applied_spec.clone_from(&self.facts.revision);
         status.tracked_configs.clone_from(&self.facts.configs);
@@ -20,6 +21,9 @@ impl Tick<'_> {
     /// Progressing, Waiting and Promoting zeroes weight and iterations.
     pub(super) fn enter(&self, status: &mut Status, phase: Phase) {
         status.phase = Some(phase);
+        if !phase.is_active() {
+            status.gates.clear();
+        }
         if !matches!(
             phase,
             Phase::Progressing | Phase::Waiting | Phase::Promoting
@@ -47,10 +51,15 @@ impl Tick<'_> {
         }];
     }
 
+    /// Is the idle target stopped? People do that where they own the workloads.
+    pub(super) fn scales_down(&self) -> bool {
+        self.gitops.scales_down() && self.facts.scales
+    }
+
     /// Stops the target's pods; in a later commit when this one takes traffic
     /// away from them.
     pub(super) fn scale_down(&self, status: &mut Status, effects: &mut Vec<Effect>) {
-        if !self.gitops.scales_down() {
+        if !self.scales_down() {
             return;
         }
         let recorded = self.status.routed.unwrap_or(Traffic::PRIMARY);
@@ -76,7 +85,7 @@ impl Tick<'_> {
     /// Replicas of the target when it runs (Flagger: `ScaleFromZero`): what its
     /// manifest says if that is not zero, else what it said before it was
     /// scaled down, else the primary's.
-    pub(super) fn replicas_when_up(&self) -> Option<i64> {
+    pub(in crate::decide) fn replicas_when_up(&self) -> Option<i64> {
         match self.facts.target_replicas {
             Some(0) => self
                 .status
@@ -101,6 +110,7 @@ impl Tick<'_> {
         }
     }
 
+    /// A step, or nothing.
     pub(super) fn plan(
         &self,
         action: Action,
@@ -108,15 +118,36 @@ impl Tick<'_> {
         effects: Vec<Effect>,
         reasons: Vec<String>,
     ) -> Plan {
-        let changed = status != self.status || !effects.is_empty();
-        if changed {
+        if status != self.before || !effects.is_empty() {
             status.last_step_time = Some(self.now);
+            status.not_applied = None;
+        }
+        self.note(action, status, effects, reasons)
+    }
+
+    /// Something that is recorded without being a step: the clocks of step and
+    /// deadline go on.
+    pub(super) fn note(
+        &self,
+        action: Action,
+        mut status: Status,
+        effects: Vec<Effect>,
+        mut reasons: Vec<String>,
+    ) -> Plan {
+        let changed = status != self.before || !effects.is_empty();
+        if changed {
             status.last_transition_time = Some(self.now);
+            reasons.extend(self.notes.iter().cloned());
         }
         let pending = status.phase.is_some_and(Phase::is_active) || !status.deferred.is_empty();
-        let next_step_at = status
-            .last_step_time
-            .and_then(|last| last.checked_add(self.analysis.interval()).ok())
+        let stepped = status.last_step_time != self.before.last_step_time;
+        let base = if stepped {
+            status.last_step_time
+        } else {
+            self.base()
+        };
+        let next_step_at = base
+            .and_then(|base| self.after_interval(base))
             .map(|due| due.max(self.now));
         Plan {
             phase: status.phase,

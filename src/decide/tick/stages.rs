@@ -1,7 +1,7 @@
 //! The stages around the analysis: bootstrap, start, restart, promotion, end.
 
 use super::{Stage, Tick, Wait};
-use crate::api::{AlertSeverity, Deferred, Phase, Traffic};
+use crate::api::{AlertSeverity, Deferred, OnFailure, Phase, Traffic};
 use crate::decide::{Action, Effect, Plan, Primary, Readiness, Workload, after_promotion_step};
 
 impl Tick<'_> {
@@ -9,6 +9,9 @@ impl Tick<'_> {
     /// ready the apex Service and the route; the target's pods go in a later
     /// commit, so that no request ever meets a backend without pods.
     pub(super) fn initialise(&self) -> Stage {
+        if let Some(paused) = self.paused() {
+            return Ok(paused);
+        }
         let mut status = self.status.clone();
         let primary = self.spec.primary_name();
         if self.facts.primary == Primary::Missing {
@@ -23,12 +26,15 @@ impl Tick<'_> {
             let effects = vec![Effect::EnsureServices];
             return Ok(self.plan(Action::Held, status, effects, vec![reason]));
         }
+        if let Some(held) = self.not_applied()? {
+            return Ok(held);
+        }
         if !self.spec.skips_analysis() {
             match self.readiness(Workload::Primary)? {
                 Readiness::Ready => {}
                 Readiness::NotReady(why) | Readiness::Stuck(why) | Readiness::Unknown(why) => {
                     self.enter(&mut status, Phase::Initializing);
-                    return Ok(self.plan(Action::Held, status, Vec::new(), vec![why.clone()]));
+                    return Ok(self.plan(Action::Held, status, Vec::new(), vec![why]));
                 }
             }
         }
@@ -46,14 +52,15 @@ impl Tick<'_> {
         status.promoted_configs.clone_from(&self.facts.configs);
         status.routed = Some(Traffic::PRIMARY);
         status.routed_match = self.audience();
-        let mut effects = vec![
-            Effect::EnsureServices,
-            Effect::PointApexAtPrimary,
-            Effect::SetTraffic {
-                traffic: Traffic::PRIMARY,
-            },
-        ];
-        if self.gitops.scales_down() {
+        let mut effects = match self.facts.scales {
+            true => vec![Effect::EnsureServices, Effect::PointApexAtPrimary],
+            // People own the workloads and their Services.
+            false => Vec::new(),
+        };
+        effects.push(Effect::SetTraffic {
+            traffic: Traffic::PRIMARY,
+        });
+        if self.scales_down() {
             status.deferred = vec![Deferred::ScaleCanaryToZero];
             effects.push(Effect::Defer {
                 deferred: Deferred::ScaleCanaryToZero,
@@ -69,29 +76,35 @@ impl Tick<'_> {
     }
 
     /// Nothing new; carries out what waited for an earlier commit.
-    pub(super) fn idle(&self) -> Plan {
+    pub(super) fn idle(&self) -> Stage {
         let mut status = self.status.clone();
         // Flagger saves it in every tick while Failed: a revision that failed is
         // new again once the target was back at the promoted one.
         if status.phase == Some(Phase::Failed) {
             status.last_applied_spec.clone_from(&self.facts.revision);
         }
-        if !self.gitops.scales_down() || status.deferred.is_empty() {
+        if !self.scales_down() || status.deferred.is_empty() {
             status.deferred.clear();
             let reason = self.nothing_new();
-            return self.plan(Action::Idle, status, Vec::new(), vec![reason]);
+            return Ok(self.plan(Action::Idle, status, Vec::new(), vec![reason]));
+        }
+        if let Some(paused) = self.paused() {
+            return Ok(paused);
+        }
+        if let Some(held) = self.cluster_lags()? {
+            return Ok(held);
         }
         if self.facts.exposed > 0 {
             let reason = format!(
                 "a rule of the route gives the canary a weight of {}: it is not scaled down",
                 self.facts.exposed
             );
-            return self.unchanged(Action::Held, reason);
+            return Ok(self.unchanged(Action::Held, reason));
         }
         let mut effects = Vec::new();
         self.scale_to_zero(&mut status, &mut effects);
         let reason = format!("{} scaled to zero", self.spec.target_ref.name);
-        self.plan(Action::Idle, status, effects, vec![reason])
+        Ok(self.plan(Action::Idle, status, effects, vec![reason]))
     }
 
     fn nothing_new(&self) -> String {
@@ -144,7 +157,7 @@ impl Tick<'_> {
         let (why, stuck) = match self.readiness(Workload::Primary)? {
             Readiness::Ready => return Ok(None),
             Readiness::Unknown(why) => {
-                let held = self.unchanged(Action::Held, why.clone());
+                let held = self.unchanged(Action::Held, why);
                 return Ok(Some(Wait::Unknown(held)));
             }
             Readiness::NotReady(why) => (why, false),
@@ -168,21 +181,21 @@ impl Tick<'_> {
             );
             self.unchanged(Action::Held, advice)
         } else if !stuck {
-            self.unchanged(Action::Held, why.clone())
+            self.unchanged(Action::Held, why)
         } else if promoting {
-            self.fail_promotion(why)
+            self.fail_promotion(&why)
         } else {
-            self.rollback(why)
+            self.rollback(&why)
         })))
     }
 
     pub(super) fn canary_not_ready(&self) -> Stage<Option<Wait>> {
-        let held = |why: &String| self.unchanged(Action::Held, why.clone());
+        let held = |why: String| self.unchanged(Action::Held, why);
         Ok(match self.readiness(Workload::Canary)? {
             Readiness::Ready => None,
             Readiness::NotReady(why) => Some(Wait::Known(held(why))),
             Readiness::Unknown(why) => Some(Wait::Unknown(held(why))),
-            Readiness::Stuck(why) => Some(Wait::Known(self.rollback(why))),
+            Readiness::Stuck(why) => Some(Wait::Known(self.rollback(&why))),
         })
     }
 
@@ -195,9 +208,14 @@ impl Tick<'_> {
         status.target_replicas = None;
         let revision = &self.facts.revision;
         let name = &self.spec.target_ref.name;
-        let reason = format!("new revision {revision} detected, scaling up {name}");
         let message = format!("New revision {revision} of {}", self.target());
-        let effects = vec![Effect::EnsureServices, Effect::ScaleCanaryUp { replicas }];
+        let (reason, effects) = match self.facts.scales {
+            true => (
+                format!("new revision {revision} detected, scaling up {name}"),
+                vec![Effect::EnsureServices, Effect::ScaleCanaryUp { replicas }],
+            ),
+            false => (format!("new revision {revision} detected"), Vec::new()),
+        };
         self.plan(Action::Started, status, effects, vec![reason])
             .alert_with_details(AlertSeverity::Info, message)
     }
@@ -278,10 +296,30 @@ impl Tick<'_> {
         status.last_applied_spec.clone_from(&self.facts.revision);
         status.tracked_configs.clone_from(&self.facts.configs);
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
+        let mut reasons = vec![format!(
+            "revision {} rolled back: {why}",
+            self.facts.revision
+        )];
+        if self.restores_target() {
+            effects.push(Effect::RestoreTarget);
+            status.last_applied_spec = status.last_promoted_spec.clone();
+            status.tracked_configs = status.promoted_configs.clone();
+            reasons.push(format!(
+                "{} goes back to revision {}, as spec.gitops.onFailure asks",
+                self.spec.target_ref.name, status.last_promoted_spec
+            ));
+        }
         self.scale_down(&mut status, &mut effects);
-        let reason = format!("revision {} rolled back: {why}", self.facts.revision);
-        self.plan(Action::RolledBack, status, effects, vec![reason])
+        self.plan(Action::RolledBack, status, effects, reasons)
             .ends()
+    }
+
+    /// Is the target taken back to the promoted revision? Only when that is what
+    /// the primary runs.
+    fn restores_target(&self) -> bool {
+        let promoted = &self.status.last_promoted_spec;
+        let primary = self.status.primary_spec.as_ref().unwrap_or(promoted);
+        self.gitops.on_failure == OnFailure::Revert && !promoted.is_empty() && primary == promoted
     }
 
     /// Flagger: `handleFailedPromotion`.

@@ -7,6 +7,9 @@ use crate::decide::{Action, Effect, Plan, next_canary_weight};
 impl Tick<'_> {
     /// Stage 19.
     pub(super) fn step(&self) -> Stage {
+        if let Some(held) = self.held_back() {
+            return Ok(held);
+        }
         match self.analysis.strategy() {
             Strategy::Canary => self.step_weight(),
             Strategy::AbTesting => self.step_ab_testing(),
@@ -18,14 +21,20 @@ impl Tick<'_> {
     /// begin to shift, as Flagger documents; on the Gateway API its own router
     /// never gets that far.
     fn step_weight(&self) -> Stage {
+        if self.routed.traffic().mirrored || self.status.phase != Some(Phase::Progressing) {
+            return self.raise_weight();
+        }
+        match self.traffic_closed()? {
+            Some(closed) => Ok(self.hold_traffic(&closed)),
+            None => self
+                .pass(WebhookType::ConfirmTrafficIncrease)
+                .raise_weight(),
+        }
+    }
+
+    fn raise_weight(&self) -> Stage {
         let routed = self.routed.traffic();
         let current = routed.percent();
-        if !routed.mirrored
-            && self.status.phase == Some(Phase::Progressing)
-            && let Some(closed) = self.refusal(WebhookType::ConfirmTrafficIncrease)?
-        {
-            return Ok(self.hold_traffic(closed));
-        }
         if current >= self.analysis.max_weight() {
             return self.promote_if_confirmed();
         }
@@ -79,8 +88,9 @@ impl Tick<'_> {
         if status.iterations > total {
             return self.promote_if_confirmed();
         }
-        if let Some(closed) = self.refusal(WebhookType::ConfirmPromotion)? {
-            return Ok(self.wait_for_promotion(closed));
+        // An approval in Git is for the promotion, which this begins.
+        if let Some(closed) = self.promotion_closed()? {
+            return Ok(self.wait_for_promotion(&closed));
         }
         let effects = self.traffic_to(Traffic::CANARY, &mut status);
         status.iterations = total + 1;
@@ -89,9 +99,9 @@ impl Tick<'_> {
     }
 
     fn promote_if_confirmed(&self) -> Stage {
-        Ok(match self.refusal(WebhookType::ConfirmPromotion)? {
-            Some(closed) => self.wait_for_promotion(closed),
-            None => self.promote(),
+        Ok(match self.promotion_closed()? {
+            Some(closed) => self.wait_for_promotion(&closed),
+            None => self.pass(WebhookType::ConfirmPromotion).promote(),
         })
     }
 
