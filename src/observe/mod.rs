@@ -1,11 +1,13 @@
 //! Questions to the world and their answers, not yet judged.
 
+mod clients;
+mod metric;
 pub mod metrics;
 mod observer;
 mod readiness;
 
 pub use observer::{Observer, Subject};
-pub use readiness::{Measured, readiness};
+pub use readiness::{Measured, Pods, readiness};
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,10 @@ use crate::template::{promql_escape, render_go};
 /// then not taken for applied before it is.
 const QUERY: &str = include_str!("../../templates/queries/readiness.promql");
 
+/// The same for a DaemonSet: by its updated and available pods, of those that
+/// its nodes should run.
+const DAEMON_SET: &str = include_str!("../../templates/queries/readiness-daemonset.promql");
+
 /// Points of the range in which a stuck workload was never ready.
 const POINTS: i64 = 20;
 
@@ -29,14 +33,26 @@ pub enum Measured {
     Unknown(String),
 }
 
-/// Asks whether `workload` in `namespace` is ready at `at`, with `percent` of
-/// its pods available.
+/// The workload that is asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Pods<'a> {
+    /// Its kind; a `DaemonSet` has a query of its own.
+    pub kind: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Percent of its pods that must be available.
+    pub percent: i64,
+}
+
+/// Asks whether a workload is ready at `at`.
 ///
 /// `query` is `spec.gitops.readiness.query`, a template (see
 /// [`render_query`](crate::template::render_query)) with the names `workload`,
 /// `namespace` and `percent` that gives 1 (ready; anything above 0 counts) or 0;
-/// the default reads a Deployment from kube-state-metrics and gives nothing when
-/// a series is missing.
+/// the default reads a Deployment or DaemonSet from kube-state-metrics and gives
+/// nothing when a series is missing.
 ///
 /// A workload that is not ready is [`Measured::Stuck`] when `deadline` is given
 /// and it was measured all through the `deadline` before `at` and never ready.
@@ -48,13 +64,11 @@ pub enum Measured {
 pub async fn readiness(
     prometheus: &Prometheus,
     query: Option<&str>,
-    workload: &str,
-    namespace: &str,
-    percent: i64,
+    pods: Pods<'_>,
     at: Timestamp,
     deadline: Option<SignedDuration>,
 ) -> Result<Measured> {
-    let text = rendered(query, workload, namespace, percent)?;
+    let text = rendered(query, pods)?;
     match prometheus.instant(&text, at).await?.reading {
         Reading::Value(value) if value > 0.0 => Ok(Measured::Ready),
         Reading::Value(_) => match deadline.filter(SignedDuration::is_positive) {
@@ -69,13 +83,18 @@ pub async fn readiness(
     }
 }
 
-fn rendered(query: Option<&str>, workload: &str, namespace: &str, percent: i64) -> Result<String> {
+fn rendered(query: Option<&str>, pods: Pods<'_>) -> Result<String> {
     let names = [
-        ("workload", Value::from(promql_escape(workload))),
-        ("namespace", Value::from(promql_escape(namespace))),
-        ("percent", Value::from(percent)),
+        ("workload", Value::from(promql_escape(pods.name))),
+        ("namespace", Value::from(promql_escape(pods.namespace))),
+        ("percent", Value::from(pods.percent)),
     ];
-    render_go(query.unwrap_or(QUERY), &names).map_err(|error| {
+    let text = match (query, pods.kind) {
+        (Some(query), _) => query,
+        (None, "DaemonSet") => DAEMON_SET,
+        (None, _) => QUERY,
+    };
+    render_go(text, &names).map_err(|error| {
         let error = Error::from(error);
         match query {
             Some(_) => error.hint("the template is `spec.gitops.readiness.query`"),
@@ -120,6 +139,13 @@ mod tests {
 
     const START: i64 = 1_700_000_000;
 
+    const PODS: Pods<'_> = Pods {
+        kind: "Deployment",
+        name: "app",
+        namespace: "te\"st",
+        percent: 50,
+    };
+
     fn body(kind: &str, result: Json) -> ResponseTemplate {
         let data = json!({"resultType": kind, "result": result});
         ResponseTemplate::new(200).set_body_json(json!({"status": "success", "data": data}))
@@ -143,12 +169,10 @@ mod tests {
         let prometheus = Prometheus::new(&config).unwrap();
         let at = Timestamp::from_second(START + 600).unwrap();
         let deadline = Some(SignedDuration::from_secs(600));
-        let result = readiness(&prometheus, None, "app", "test", 50, at, deadline)
+        let result = readiness(&prometheus, None, PODS, at, deadline)
             .await
             .unwrap();
-        let without = readiness(&prometheus, None, "app", "test", 50, at, None)
-            .await
-            .unwrap();
+        let without = readiness(&prometheus, None, PODS, at, None).await.unwrap();
         let patient = match result {
             Measured::Stuck => Measured::NotReady,
             Measured::Ready | Measured::NotReady | Measured::Unknown(_) => result.clone(),
@@ -187,20 +211,22 @@ mod tests {
 
     #[test]
     fn queries_are_rendered_strictly() {
-        let query = rendered(None, "app", "te\"st", 50).unwrap();
+        let query = rendered(None, PODS).unwrap();
         assert!(
             query.contains(r#"{namespace="te\"st", deployment="app"}"#),
             "{query}"
         );
         assert!(query.contains("* 50 / 100"), "{query}");
-        let own = rendered(
-            Some("up{x=\"{{ workload }}\"} * {{ percent }}"),
-            "app",
-            "test",
-            50,
+        let kind = "DaemonSet";
+        let query = rendered(None, Pods { kind, ..PODS }).unwrap();
+        assert!(
+            query.contains(r#"_number_available{namespace="te\"st", daemonset="app"}"#),
+            "{query}"
         );
-        assert_eq!(own.unwrap(), "up{x=\"app\"} * 50");
-        let error = rendered(Some("{{ target }}"), "app", "test", 50).unwrap_err();
+        assert!(!query.contains("kube_deployment"), "{query}");
+        let own = Some("up{x=\"{{ workload }}\"} * {{ percent }}");
+        assert_eq!(rendered(own, PODS).unwrap(), "up{x=\"app\"} * 50");
+        let error = rendered(Some("{{ target }}"), PODS).unwrap_err();
         assert!(
             error.chain().contains("`target` is not known here"),
             "{}",

@@ -10,7 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::api::{Canary, MetricTemplate, Phase};
-use crate::decide::{Answer, Probe, Reading};
+use crate::decide::{Answer, MetricSource, Probe, Reading, Times};
 use crate::error::Result;
 use crate::settings::{Environment, MetricsSettings};
 use crate::webhook::Webhooks;
@@ -94,6 +94,81 @@ async fn requests_are_counted_where_the_metric_is_measured() {
         let requests = server.received_requests().await.unwrap();
         assert_eq!(requests.last().unwrap().url.path(), at);
     }
+}
+
+#[tokio::test]
+async fn missed_checks_are_one_range_at_the_server_of_the_metric() {
+    let server = server().await;
+    let series = json!([
+        {"metric": {"pod": "a"}, "values": [[60, "1"], [120, "2"], [240, "4"]]},
+        {"metric": {"pod": "b"}, "values": [[120, "2"]]},
+    ]);
+    let data = json!({"resultType": "matrix", "result": series});
+    let body = json!({"status": "success", "data": data, "warnings": ["partial"]});
+    Mock::given(path("/other/api/v1/query_range"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(&server)
+        .await;
+    let canary =
+        canary("{metrics: [{name: a, templateRef: {name: a}, requestsQuery: 'sum(hits)'}]}");
+    let template = format!(
+        "{{spec: {{query: 'x{{{{ target }}}}', provider: {{type: prometheus, address: '{}/other'}}}}}}",
+        server.uri()
+    );
+    let templates = [(0, serde_yaml::from_str(&template).unwrap())].into();
+    let times = Times {
+        first: Timestamp::from_second(60).unwrap(),
+        every: jiff::SignedDuration::from_mins(1),
+        count: 4,
+    };
+    for (source, query) in [
+        (Some(MetricSource::Template), "xpodinfo"),
+        (None, "sum(hits)"),
+    ] {
+        let probe = Probe::Missed {
+            index: 0,
+            source,
+            times,
+        };
+        let Answer::Missed(answers) = ask(&server, &canary, &templates, probe).await.unwrap()
+        else {
+            panic!("another answer");
+        };
+        let readings: Vec<String> = answers
+            .iter()
+            .map(|answer| answer.reading.to_string())
+            .collect();
+        assert_eq!(readings[0], "1");
+        assert!(readings[1].contains("{pod=\"a\"}"), "{readings:?}");
+        assert_eq!(readings[2..], ["no series", "4"]);
+        assert!(answers.iter().all(|answer| answer.query == query));
+        assert_eq!(answers[3].warnings, ["partial"]);
+        let requests = server.received_requests().await.unwrap();
+        let asked = requests.last().unwrap().url.query().unwrap();
+        let range = format!("query={query}&start=60.000&end=240.000&step=60.000");
+        assert_eq!(asked.replace("%28", "(").replace("%29", ")"), range);
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_set_is_asked_about_as_one() {
+    let server = server().await;
+    let mut canary = canary("{}");
+    canary.spec.target_ref.kind = "DaemonSet".to_owned();
+    let probe = Probe::Readiness {
+        workload: crate::decide::Workload::Primary,
+        percent: 100,
+        deadline: None,
+    };
+    let answer = ask(&server, &canary, &BTreeMap::new(), probe).await;
+    let ready = Answer::Readiness(crate::decide::Readiness::Ready);
+    assert_eq!(answer.unwrap(), ready);
+    let requests = server.received_requests().await.unwrap();
+    let asked = format!("{requests:?}");
+    assert!(
+        asked.contains("daemonset%3D%22podinfo-primary%22"),
+        "{asked}"
+    );
 }
 
 #[tokio::test]

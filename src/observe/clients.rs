@@ -1,0 +1,177 @@
+//! Who is asked: addresses, credentials, and a client for each server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use url::Url;
+
+use super::Subject;
+use super::metrics::prometheus::Credentials;
+use super::metrics::{Prometheus, PrometheusConfig};
+use crate::api::MetricProvider;
+use crate::cli::environment;
+use crate::error::{Error, Result};
+use crate::http::masked;
+use crate::settings::{MetricsSettings, Secrets, address};
+
+/// Clients by server, kept, so that each server is connected to once.
+#[derive(Debug)]
+pub(super) struct Clients {
+    settings: MetricsSettings,
+    known: Mutex<BTreeMap<String, Arc<Prometheus>>>,
+}
+
+impl Clients {
+    /// Clients that ask as `settings` say.
+    pub(super) fn new(settings: MetricsSettings) -> Self {
+        Self {
+            settings,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The Prometheus for what names none itself: `spec.metricsServer`, else
+    /// the default.
+    pub(super) fn default_client(&self, subject: &Subject<'_>) -> Result<Option<Arc<Prometheus>>> {
+        let named = subject.canary.spec.metrics_server.as_deref();
+        match self.address(named, "spec.metricsServer")? {
+            Some(address) => self.client(self.config(address), "").map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn template_client(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+    ) -> Result<Option<Arc<Prometheus>>> {
+        let Some(template) = subject.templates.get(&index) else {
+            return Ok(None);
+        };
+        let name = &template.metadata.name;
+        let provider = &template.spec.provider;
+        let what = format!("MetricTemplate {name}, spec.provider.address");
+        let Some(address) = self.address(provider.address.as_deref(), &what)? else {
+            return Ok(None);
+        };
+        let mut config = self.config(address);
+        if let Some(headers) = &provider.headers {
+            config.headers.extend(headers.clone());
+        }
+        // Nobody but the settings decides whom our own credentials trust.
+        let skip_verify =
+            provider.insecure_skip_verify.unwrap_or(false) && !self.is_named(&config.address);
+        config.insecure_skip_verify = skip_verify;
+        self.apply_secret(provider, &mut config)?;
+        let namespace = template.metadata.namespace.as_deref().unwrap_or_default();
+        self.client(config, &format!("{namespace}/{name}"))
+            .map(Some)
+    }
+
+    /// Credentials of a template's Secret: `token`, or `username` and
+    /// `password` (Flagger: `prometheus.go`).
+    fn apply_secret(&self, provider: &MetricProvider, config: &mut PrometheusConfig) -> Result<()> {
+        let Some(reference) = &provider.secret_ref else {
+            return Ok(());
+        };
+        let name = &reference.name;
+        if !self.settings.trusts_documents && !self.is_named(&config.address) {
+            return Err(Error::usage(format!(
+                "the Secret {name} is not sent to {}, which only a document names",
+                masked(&config.address)
+            ))
+            .hint(
+                "name the address with --prometheus; step, which reads the pushed branch, sends it",
+            ));
+        }
+        let secrets = &self.settings.secrets;
+        let username = secrets.get(name, "username")?;
+        let credentials = match (secrets.get(name, "token")?, username) {
+            (Some(token), _) => Credentials::Bearer(token),
+            (None, Some(user)) => Credentials::Basic {
+                user: secrecy::ExposeSecret::expose_secret(&user).to_owned(),
+                password: secrets.get(name, "password")?.unwrap_or_default(),
+            },
+            (None, None) => {
+                return Err(Error::usage(format!("the Secret {name} is not given"))
+                    .hint(Secrets::how_to_give(name, "token")));
+            }
+        };
+        config.credentials = Some(credentials);
+        config.credentials_from = Some(format!("the Secret {name}"));
+        Ok(())
+    }
+
+    /// The address a document names, replaced if the settings say so, else the
+    /// default.
+    fn address(&self, named: Option<&str>, what: &str) -> Result<Option<Url>> {
+        let Some(named) = named.filter(|named| !named.is_empty()) else {
+            return Ok(self.settings.default.clone());
+        };
+        let named = address(what, named)
+            .map_err(|error| Error::document(error.message()).because(error))?;
+        Ok(Some(match self.settings.replaced.get(named.as_str()) {
+            Some(replaced) => replaced.clone(),
+            None => named,
+        }))
+    }
+
+    /// How to reach `address`. Credentials of the settings go only to servers
+    /// that the settings name.
+    fn config(&self, address: Url) -> PrometheusConfig {
+        let settings = &self.settings;
+        let ours = self.is_named(&address);
+        let mut config = PrometheusConfig::new(address);
+        config.timeout = settings.timeout;
+        if !ours {
+            return config;
+        }
+        let given = &settings.credentials;
+        config.credentials = match (&given.token, &given.basic) {
+            (Some(token), _) => Some(Credentials::Bearer(token.clone())),
+            (None, Some((user, password))) => Some(Credentials::Basic {
+                user: user.clone(),
+                password: password.clone(),
+            }),
+            (None, None) => None,
+        };
+        config.credentials_from = Some(format!(
+            "the environment variable {}",
+            match given.basic.is_some() {
+                true => environment::PROMETHEUS_PASSWORD,
+                false => environment::PROMETHEUS_TOKEN,
+            }
+        ));
+        for (name, value) in &given.headers {
+            let value = secrecy::ExposeSecret::expose_secret(value).to_owned();
+            config.headers.entry(name.clone()).or_default().push(value);
+        }
+        config.ca.clone_from(&given.ca);
+        if let Some((certificate, key)) = &given.identity {
+            config.certificate = Some(certificate.clone());
+            config.key = Some(key.clone());
+        }
+        config
+    }
+
+    /// Do the settings name this server?
+    fn is_named(&self, address: &Url) -> bool {
+        let default = self.settings.default.iter();
+        default
+            .chain(self.settings.replaced.values())
+            .any(|known| known.origin() == address.origin())
+    }
+
+    /// The client for `config`, made once for each address and what a template
+    /// adds to it.
+    fn client(&self, config: PrometheusConfig, template: &str) -> Result<Arc<Prometheus>> {
+        let key = format!("{} {template}", config.address);
+        let mut clients = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(Prometheus::new(&config)?);
+        clients.insert(key, Arc::clone(&client));
+        Ok(client)
+    }
+}

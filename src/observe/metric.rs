@@ -1,0 +1,149 @@
+//! Values of metrics, as of now and as of checks that no run came for.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::metrics::{Prometheus, http_query, http_requests};
+use super::{Observer, Subject};
+use crate::api::Metric;
+use crate::decide::{MetricAnswer, MetricSource, Times};
+use crate::error::{Error, Result};
+use crate::template::{QueryVars, render_query};
+
+/// What is asked of whom about one metric.
+struct Question<'a> {
+    query: String,
+    client: Arc<Prometheus>,
+    metric: &'a Metric,
+    counts: bool,
+}
+
+impl Observer {
+    /// The value of a metric at `now`; without a `source` the number of requests
+    /// in its window.
+    pub(super) async fn metric(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        source: Option<MetricSource>,
+        now: Timestamp,
+    ) -> Result<MetricAnswer> {
+        let question = self.question(subject, index, source)?;
+        let answered = question.client.instant(&question.query, now).await;
+        let answered = answered.map_err(|error| question.failed(error))?;
+        Ok(MetricAnswer {
+            query: question.query,
+            reading: answered.reading,
+            warnings: answered.warnings,
+        })
+    }
+
+    /// The same at each of `times`, asked for as one range.
+    pub(super) async fn missed(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        source: Option<MetricSource>,
+        times: Times,
+    ) -> Result<Vec<MetricAnswer>> {
+        let question = self.question(subject, index, source)?;
+        let last = times.iter().last().unwrap_or(times.first);
+        let ranged = question
+            .client
+            .range(&question.query, times.first, last, times.every)
+            .await
+            .map_err(|error| question.failed(error))?;
+        let answers = times.iter().map(|at| MetricAnswer {
+            query: question.query.clone(),
+            reading: ranged.reading_at(at),
+            warnings: ranged.warnings.clone(),
+        });
+        Ok(answers.collect())
+    }
+
+    /// A metric is asked for where its source says. Requests are counted at the
+    /// server of the metric's template, else at the default one.
+    fn question<'a>(
+        &self,
+        subject: &Subject<'a>,
+        index: usize,
+        source: Option<MetricSource>,
+    ) -> Result<Question<'a>> {
+        let analysis = subject.canary.spec.analysis.as_ref();
+        let metric = analysis
+            .and_then(|analysis| analysis.metrics().get(index))
+            .ok_or_else(|| Error::internal(format!("there is no metric {index}")))?;
+        let about = |error| failed(metric, source.is_none(), error);
+        let vars = QueryVars::new(subject.canary, metric);
+        let query = match source {
+            Some(source) => query(subject, index, source, metric, &vars),
+            None => match metric.requests_query() {
+                Some(text) => render(text, &vars),
+                None => http_requests(&vars).map_err(Error::from),
+            },
+        };
+        let by_template = match source {
+            Some(source) => source == MetricSource::Template,
+            None => metric.template_ref.is_some(),
+        };
+        let client = match by_template {
+            true => self.clients.template_client(subject, index),
+            false => self.clients.default_client(subject),
+        };
+        let query = query.map_err(about)?;
+        let client = client.and_then(|client| {
+            client.ok_or_else(|| {
+                Error::usage("no Prometheus is named")
+                    .hint("give --prometheus, or set spec.metricsServer")
+            })
+        });
+        Ok(Question {
+            query,
+            client: client.map_err(about)?,
+            metric,
+            counts: source.is_none(),
+        })
+    }
+}
+
+impl Question<'_> {
+    fn failed(&self, error: Error) -> Error {
+        failed(self.metric, self.counts, error)
+    }
+}
+
+fn failed(metric: &Metric, counts: bool, error: Error) -> Error {
+    error.while_doing(match counts {
+        true => format!("cannot count the requests of {}", metric.name),
+        false => format!("cannot measure {}", metric.name),
+    })
+}
+
+/// The query of a metric, rendered.
+fn query(
+    subject: &Subject<'_>,
+    index: usize,
+    source: MetricSource,
+    metric: &Metric,
+    vars: &QueryVars,
+) -> Result<String> {
+    let text = match source {
+        MetricSource::Builtin => {
+            let rendered = http_query(&metric.name, vars)
+                .ok_or_else(|| Error::internal(format!("{} is not built in", metric.name)))?;
+            return Ok(rendered?);
+        }
+        MetricSource::Inline => metric.inline_query().unwrap_or_default(),
+        MetricSource::Template => subject
+            .templates
+            .get(&index)
+            .map(|template| template.spec.query.as_str())
+            .unwrap_or_default(),
+    };
+    render(text, vars)
+}
+
+fn render(text: &str, vars: &QueryVars) -> Result<String> {
+    Ok(render_query(text, vars)?.trim().to_owned())
+}
