@@ -3,7 +3,7 @@
 use super::branch::{Branch, no_such_branch, parse_oid};
 use super::files::Files;
 use super::git::{Oid, Repository};
-use super::listing::IGNORE_FILE;
+use super::listing::{FREEZE_FILE, IGNORE_FILE};
 use super::process::Call;
 use super::transport::{Way, failed, shown};
 use crate::error::{Error, Result};
@@ -60,6 +60,17 @@ impl Repository {
         Ok(true)
     }
 
+    /// Fetches older commits of `branch` into a shallow clone, as the option `limit`
+    /// says. No reference moves.
+    pub(super) async fn deepen(&self, branch: &Branch, remote: &str, limit: &str) -> Result<()> {
+        let call = fetch_call(&["--refmap=", limit]).values([remote, &branch.reference()]);
+        let answer = self.talk(Way::Fetch, remote, call).await?;
+        match answer.success {
+            true => Ok(()),
+            false => Err(failed(Way::Fetch, remote, &answer)),
+        }
+    }
+
     /// The branches of `remote` and their commits.
     pub(super) async fn remote_branches(&self, remote: &str) -> Result<Vec<(String, Oid)>> {
         let call = Call::new(["ls-remote", "--heads"]).values([remote]);
@@ -92,7 +103,8 @@ impl Repository {
         let rules = text.split('\0').filter_map(|line| {
             let (facts, path) = line.split_once('\t')?;
             let name = path.rsplit('/').next()?;
-            (name == IGNORE_FILE).then(|| facts.rsplit(' ').next())?
+            let wanted = name == IGNORE_FILE || path == FREEZE_FILE;
+            wanted.then(|| facts.rsplit(' ').next())?
         });
         let rules: Vec<Oid> = rules.map(parse_oid).collect::<Result<_>>()?;
         let lacking = {

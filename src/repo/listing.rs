@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// Name of the files that say what to skip, in the syntax of `.gitignore`.
 pub const IGNORE_FILE: &str = ".weirkeeperignore";
 
+/// The file, at the top of the repository, that keeps every rollout from advancing.
+pub(super) const FREEZE_FILE: &str = ".weirkeeperfreeze";
+
 /// Folders skipped wherever they are: other people's manifests.
 const SKIPPED: [&str; 3] = [".git", "node_modules", "vendor"];
 

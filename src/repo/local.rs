@@ -159,7 +159,7 @@ impl Repository {
         self.git(call.values([reference, &new, &old])).await
     }
 
-    async fn is_ancestor(&self, older: Oid, newer: Oid) -> Result<bool> {
+    pub(super) async fn is_ancestor(&self, older: Oid, newer: Oid) -> Result<bool> {
         let (older, newer) = (older.to_string(), newer.to_string());
         let call = Call::new(["merge-base", "--is-ancestor", &older, &newer]);
         Ok(self.git(call).await?.success)

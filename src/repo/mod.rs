@@ -11,12 +11,14 @@
 //!
 //! [`git::Repository`] is the way in.
 
+pub mod ancestry;
 pub mod branch;
 mod clean;
 mod commit;
 mod fetch;
 pub mod files;
 pub mod generated;
+mod freeze;
 pub mod git;
 pub mod inventory;
 mod kustomize;

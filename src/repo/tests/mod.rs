@@ -12,6 +12,7 @@ use crate::repo::push::Pushed;
 use crate::repo::testing::{World, environment, git, write};
 use crate::repo::{GitOptions, Signature};
 
+mod ancestry;
 mod commit;
 mod files;
 mod generated;
