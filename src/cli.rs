@@ -169,6 +169,15 @@ pub struct Step {
     /// Which Canaries.
     #[command(flatten)]
     pub select: Select,
+    /// Only one part of the Canaries, such as 2/4, for the jobs of a matrix
+    #[arg(
+        long,
+        value_name = "I/N",
+        env = "WEIRKEEPER_SHARD",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub shard: String,
     /// Where metrics come from.
     #[command(flatten)]
     pub metrics: Metrics,
@@ -203,6 +212,15 @@ pub struct Plan {
     /// Which Canaries.
     #[command(flatten)]
     pub select: Select,
+    /// Only one part of the Canaries, such as 2/4, for the jobs of a matrix
+    #[arg(
+        long,
+        value_name = "I/N",
+        env = "WEIRKEEPER_SHARD",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub shard: String,
     /// Where metrics come from.
     #[command(flatten)]
     pub metrics: Metrics,

@@ -40,4 +40,4 @@ mod tick;
 pub mod webhook;
 pub mod yaml;
 
-pub use tick::{World, select, tick};
+pub use tick::{Choice, Shard, World, select, tick};

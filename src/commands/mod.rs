@@ -12,6 +12,7 @@ mod validate;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crate::Shard;
 use crate::cli::{Cli, Command, Format};
 use crate::error::{Error, Result};
 use crate::repo::GitOptions;
@@ -122,6 +123,16 @@ fn work_tree(settings: &Settings) -> Result<PathBuf> {
         Some(top) => top.to_owned(),
         None => settings.repo.clone(),
     })
+}
+
+/// The part of the Canaries that `--shard` names.
+fn shard(text: &str) -> Result<Option<Shard>> {
+    match text.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|error: String| {
+            Error::usage(format!("--shard: `{text}` is no part")).hint(error)
+        }),
+    }
 }
 
 /// How `git` is called: with the environment as it is, without our own secrets.

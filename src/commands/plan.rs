@@ -3,7 +3,8 @@
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Streams, work_tree};
+use super::{Streams, shard, work_tree};
+use crate::Choice;
 use crate::cli::{self, Format};
 use crate::decide::{Milestone, schedule};
 use crate::error::{Error, Result};
@@ -45,7 +46,11 @@ pub(super) async fn run(
     let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
     let observer = Observer::new(metrics);
     let asking = Asking::harmless(&observer, deadline);
-    let work = plans(&inventory, &asking, &options.select.only, settings);
+    let choice = Choice {
+        only: options.select.only.clone(),
+        shard: shard(&options.shard)?,
+    };
+    let work = plans(&inventory, &asking, &choice, settings);
     let plans = within(Instant::now() + deadline, deadline, work).await?;
     match settings.format {
         Format::Json => streams.json(&plans)?,
@@ -72,11 +77,11 @@ pub(super) async fn run(
 async fn plans(
     inventory: &Inventory,
     asking: &Asking<'_>,
-    only: &[String],
+    choice: &Choice,
     settings: &Settings,
 ) -> Result<Plans> {
     let mut results = Vec::new();
-    for decided in decide_all(inventory, asking, only, settings.now).await? {
+    for decided in decide_all(inventory, asking, choice, settings.now).await? {
         let mut planned = Planned {
             outcome: decided.outcome,
             files: Vec::new(),

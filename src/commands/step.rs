@@ -1,6 +1,6 @@
 //! `step`: one tick for every Canary.
 
-use super::{Streams, git_options};
+use super::{Streams, git_options, shard};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
 use crate::notify::Notifier;
@@ -9,17 +9,14 @@ use crate::repo::Signature;
 use crate::repo::git::Repository;
 use crate::report::{Run, github, text};
 use crate::settings::{MetricsSettings, NotifySettings, Settings, duration};
-use crate::{World, tick};
+use crate::{Choice, World, tick};
 
 pub(super) async fn run(
     options: &cli::Step,
     settings: &Settings,
     streams: &mut Streams<'_>,
 ) -> Result<u8> {
-    let run = match world(options, settings).await {
-        Ok(world) => tick(&world).await,
-        Err(error) => Err(error),
-    };
+    let run = step(options, settings).await;
     // A run that could not begin still owes the workflow its outputs.
     let run = match run {
         Ok(run) => run,
@@ -29,9 +26,13 @@ pub(super) async fn run(
     Ok(run.exit_code())
 }
 
-/// What the options describe.
-async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
+/// Takes the steps that the options describe.
+async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
     let deadline = duration("--deadline", &options.deadline)?;
+    let choice = Choice {
+        only: options.select.only.clone(),
+        shard: shard(&options.shard)?,
+    };
     let mut metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     metrics.trusts_documents = true;
     let author = author(&options.author, settings)?;
@@ -51,17 +52,16 @@ async fn world(options: &cli::Step, settings: &Settings) -> Result<World> {
         // Nobody would find the commit there.
         notify.commits = None;
     }
-    Ok(World {
+    let world = World {
         repository,
         branch,
         remote,
-        observer: Observer::new(metrics),
         notifier: Notifier::new(notify),
-        only: options.select.only.clone(),
         dry_run: options.dry_run,
         author,
         deadline,
-    })
+    };
+    tick(&world, &Observer::new(metrics), &choice).await
 }
 
 /// Reads `NAME <EMAIL>`.

@@ -16,6 +16,9 @@ use crate::yaml::{Stream, to_text};
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     texts: BTreeMap<String, String>,
+    /// Of each file that changed since the last [`keep`](Self::keep), what it
+    /// was then; `None` when it was as in the commit.
+    before: BTreeMap<String, Option<String>>,
 }
 
 impl Changes {
@@ -44,7 +47,7 @@ impl Changes {
             Error::document(format!("{path} cannot be edited")).at([diagnostic])
         })?;
         if stream.text() != source.text {
-            self.texts.insert(path.to_owned(), stream.into_text());
+            self.put(path, stream.into_text());
         }
         Ok(())
     }
@@ -68,8 +71,7 @@ impl Changes {
         }
         let body = to_text(object)
             .ok_or_else(|| Error::internal(format!("{path} cannot be written as YAML")))?;
-        self.texts
-            .insert(path.to_owned(), format!("# {comment}\n{body}"));
+        self.put(path, format!("# {comment}\n{body}"));
         Ok(())
     }
 
@@ -79,13 +81,28 @@ impl Changes {
         &self.texts
     }
 
-    /// What differs from an earlier state, as a commit wants it.
-    #[must_use]
-    pub fn since(&self, earlier: &Self) -> BTreeMap<String, Option<String>> {
-        let new = |path: &String, text: &String| earlier.texts.get(path) != Some(text);
-        let texts = self.texts.iter().filter(|(path, text)| new(path, text));
-        texts
-            .map(|(path, text)| (path.clone(), Some(text.clone())))
-            .collect()
+    fn put(&mut self, path: &str, text: String) {
+        let before = self.texts.insert(path.to_owned(), text);
+        self.before.entry(path.to_owned()).or_insert(before);
+    }
+
+    /// What changed since the last time, as a commit wants it.
+    pub fn keep(&mut self) -> BTreeMap<String, Option<String>> {
+        let before = std::mem::take(&mut self.before);
+        let texts = before.into_iter().filter_map(|(path, before)| {
+            let text = self.texts.get(&path)?;
+            (before.as_ref() != Some(text)).then(|| (path, Some(text.clone())))
+        });
+        texts.collect()
+    }
+
+    /// Takes back what changed since the last [`keep`](Self::keep).
+    pub fn undo(&mut self) {
+        for (path, before) in std::mem::take(&mut self.before) {
+            match before {
+                Some(text) => self.texts.insert(path, text),
+                None => self.texts.remove(&path),
+            };
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Making a commit without index and work tree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use git2::FileMode;
 use git2::build::TreeUpdateBuilder;
@@ -21,6 +22,10 @@ pub struct Signature {
     /// When; seconds count, in UTC.
     pub time: Timestamp,
 }
+
+/// Objects in a pack from which on it is kept as it is, as Git does after a fetch
+/// (`fetch.unpackLimit`); a smaller one becomes files.
+const KEPT_PACK: usize = 100;
 
 impl Repository {
     /// Makes a commit on top of `parent` and returns its name; `None` when `changes` change nothing.
@@ -53,66 +58,128 @@ impl Repository {
         message: &str,
         author: &Signature,
     ) -> Result<Option<Oid>> {
-        let built = build(&self.objects()?, parent, changes, message, author)?;
-        let Some((commit, pack)) = built else {
-            return Ok(None);
+        let mut commits = self.commits_on(parent)?;
+        let commit = commits.add(changes, message, author)?;
+        self.store(commits).await?;
+        Ok(commit)
+    }
+
+    /// Begins a line of commits on top of `parent`, in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Remote`](crate::error::Kind::Remote) when the objects cannot be read.
+    pub fn commits_on(&self, parent: Oid) -> Result<Commits> {
+        let objects = self.objects()?;
+        objects.keep_writes()?;
+        Ok(Commits {
+            objects,
+            new: BTreeSet::new(),
+            tip: parent,
+        })
+    }
+
+    /// Writes a line of commits into the repository, all at once, and returns the last one.
+    ///
+    /// # Errors
+    ///
+    /// [`Remote`](crate::error::Kind::Remote) when it cannot be written.
+    pub async fn store(&self, commits: Commits) -> Result<Oid> {
+        let Commits { objects, new, tip } = commits;
+        if new.is_empty() {
+            return Ok(tip);
+        }
+        let count = new.len();
+        let pack = objects
+            .pack(new)
+            .map_err(|error| Error::remote("cannot build the commit").because(error))?;
+        drop(objects);
+        let call = match count < KEPT_PACK {
+            true => Call::new(["unpack-objects", "-q"]),
+            false => Call::new(["index-pack", "--stdin"]),
         };
-        self.git(Call::new(["unpack-objects", "-q"]).input(pack))
+        self.git(call.input(pack))
             .await?
             .expect(|| Error::remote("cannot write the commit into the repository"))?;
-        Ok(Some(commit))
+        Ok(tip)
     }
 }
 
-/// The new commit in memory, and a pack of all that is new.
-fn build(
-    objects: &Objects,
-    parent: Oid,
-    changes: &BTreeMap<String, Option<String>>,
-    message: &str,
-    author: &Signature,
-) -> Result<Option<(Oid, Vec<u8>)>> {
-    let failed = |error| Error::remote("cannot build the commit").because(error);
-    let parent = objects.commit(parent)?;
-    let repository = objects.repository();
-    let base = objects.tree("/", parent.tree_id())?;
-    let mut update = TreeUpdateBuilder::new();
-    let mut new = BTreeSet::new();
-    objects.keep_writes()?;
-    for (path, text) in changes {
-        let mode = mode_at(objects, &base, path)?;
-        match (text, mode) {
-            (Some(text), mode) => {
-                let blob = repository.blob(text.as_bytes()).map_err(failed)?;
-                new.insert(blob);
-                update.upsert(&**path, blob, mode.unwrap_or(FileMode::Blob));
+/// Commits on top of one another that nobody has seen: they are in memory until they are
+/// [stored](Repository::store).
+pub struct Commits {
+    objects: Objects,
+    /// What they add to the repository.
+    new: BTreeSet<Oid>,
+    tip: Oid,
+}
+
+impl fmt::Debug for Commits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commits")
+            .field("new", &self.new.len())
+            .field("tip", &self.tip)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Commits {
+    /// Adds a commit and returns its name, see [`Repository::commit`]; `None` when `changes` change
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::commit`]; the commits that were added before stay.
+    pub fn add(
+        &mut self,
+        changes: &BTreeMap<String, Option<String>>,
+        message: &str,
+        author: &Signature,
+    ) -> Result<Option<Oid>> {
+        let failed = |error| Error::remote("cannot build the commit").because(error);
+        let objects = &self.objects;
+        let parent = objects.commit(self.tip)?;
+        let repository = objects.repository();
+        let base = objects.tree("/", parent.tree_id())?;
+        let mut update = TreeUpdateBuilder::new();
+        let mut new = Vec::new();
+        for (path, text) in changes {
+            let mode = mode_at(objects, &base, path)?;
+            match (text, mode) {
+                (Some(text), mode) => {
+                    let blob = repository.blob(text.as_bytes()).map_err(failed)?;
+                    new.push(blob);
+                    update.upsert(&**path, blob, mode.unwrap_or(FileMode::Blob));
+                }
+                (None, Some(_)) => {
+                    update.remove(&**path);
+                }
+                (None, None) => {}
             }
-            (None, Some(_)) => {
-                update.remove(&**path);
-            }
-            (None, None) => {}
         }
-    }
-    let tree = update.create_updated(repository, &base).map_err(failed)?;
-    if tree == base.id() {
-        return Ok(None);
-    }
-    let tree = objects.tree("/", tree)?;
-    new.insert(tree.id());
-    for path in changes.keys() {
-        for (end, _) in path.match_indices('/') {
-            if let Ok(entry) = tree.get_path(path[..end].as_ref()) {
-                new.insert(entry.id());
+        let tree = update.create_updated(repository, &base).map_err(failed)?;
+        if tree == base.id() {
+            return Ok(None);
+        }
+        let tree = objects.tree("/", tree)?;
+        new.push(tree.id());
+        for path in changes.keys() {
+            for (end, _) in path.match_indices('/') {
+                if let Ok(entry) = tree.get_path(path[..end].as_ref()) {
+                    new.push(entry.id());
+                }
             }
         }
+        let signature = signature(author)?;
+        let commit = repository
+            .commit(None, &signature, &signature, message, &tree, &[&parent])
+            .map_err(failed)?;
+        new.push(commit);
+        drop((tree, base, parent));
+        self.new.extend(new);
+        self.tip = commit;
+        Ok(Some(commit))
     }
-    let signature = signature(author)?;
-    let commit = repository
-        .commit(None, &signature, &signature, message, &tree, &[&parent])
-        .map_err(failed)?;
-    new.insert(commit);
-    let pack = objects.pack(new).map_err(failed)?;
-    Ok(Some((commit, pack)))
 }
 
 fn signature(author: &Signature) -> Result<git2::Signature<'static>> {

@@ -39,5 +39,5 @@ mod tests;
 pub mod trailers;
 mod transport;
 
-pub use commit::Signature;
+pub use commit::{Commits, Signature};
 pub use options::GitOptions;

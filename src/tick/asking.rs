@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::decide::{
     self, Action, Answer, Answers, Applied, Facts, Next, Plan, Primary, Probe, Readiness,
@@ -18,6 +19,9 @@ use crate::repo::rollout::Rollout;
 /// webhooks of a Canary are asked one a round.
 const ROUNDS: usize = 16;
 
+/// Questions of a whole run that wait for an answer at the same time.
+const AT_ONCE: u32 = 64;
+
 /// Who answers, and whether webhooks are called.
 #[derive(Debug)]
 pub(crate) struct Asking<'a> {
@@ -25,6 +29,8 @@ pub(crate) struct Asking<'a> {
     webhooks: Webhooks,
     /// Limit for the questions of one Canary.
     limit: Duration,
+    /// One for each question that may be asked now.
+    turns: Semaphore,
 }
 
 /// What a probe of a webhook does.
@@ -54,6 +60,7 @@ impl<'a> Asking<'a> {
         Self {
             observer,
             limit: deadline / 2,
+            turns: Semaphore::new(AT_ONCE as usize),
             webhooks: Webhooks::Call(Mutex::default()),
         }
     }
@@ -63,6 +70,7 @@ impl<'a> Asking<'a> {
         Self {
             observer,
             limit: deadline / 2,
+            turns: Semaphore::new(AT_ONCE as usize),
             webhooks: Webhooks::Assume,
         }
     }
@@ -113,7 +121,7 @@ impl<'a> Asking<'a> {
                 Next::Ask(mut probes) => {
                     answers.extend(known(&mut probes, rollout, facts));
                     answers.extend(self.remembered(&mut probes, rollout));
-                    match self.observer.ask(&subject, &probes, now).await {
+                    match self.put(&subject, &probes, now).await {
                         Ok(new) => {
                             self.remember(&new, rollout);
                             answers.extend(new);
@@ -130,6 +138,21 @@ impl<'a> Asking<'a> {
             }
         }
         Err(Error::internal("the decision asks again and again"))
+    }
+
+    /// Asks when it is this one's turn.
+    async fn put(
+        &self,
+        subject: &Subject<'_>,
+        probes: &[Probe],
+        now: Timestamp,
+    ) -> Result<Answers> {
+        let count = u32::try_from(probes.len()).unwrap_or(AT_ONCE);
+        let turn = self.turns.acquire_many(count.min(AT_ONCE)).await;
+        let turn = turn.map_err(|error| Error::internal("nobody may ask").because(error))?;
+        let answers = self.observer.ask(subject, probes, now).await;
+        drop(turn);
+        answers
     }
 
     fn asked(&self, rollout: &Rollout, plan: Plan, answers: &Answers) -> Asked {

@@ -6,9 +6,12 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use super::{CONCURRENT, Decided, World};
+use super::{Decided, World};
 use crate::diagnostic::Diagnostic;
 use crate::notify::News;
+
+/// Canaries of which others are told at the same time.
+const CONCURRENT: usize = 16;
 
 /// What others get at least, however late it is: the steps are taken, and
 /// nobody tells them again.

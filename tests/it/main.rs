@@ -13,6 +13,8 @@ mod demo;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod git_over_http;
 #[cfg(test)]
 mod in_place;

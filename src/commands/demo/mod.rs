@@ -14,7 +14,7 @@ use crate::cli::{self, Format};
 use crate::error::{Error, Result};
 use crate::report::{Run, text};
 use crate::settings::Settings;
-use crate::{World, tick};
+use crate::{Choice, World, tick};
 
 /// Time between two runs, as a schedule of one minute has it.
 const INTERVAL: SignedDuration = SignedDuration::from_mins(1);
@@ -96,8 +96,9 @@ async fn play(
 ) -> Result<Vec<(Timestamp, Run)>> {
     let mut runs = Vec::new();
     for _ in 0..MOST_RUNS {
-        let world: World = repository.world(metrics.address(), *now).await?;
-        let run = tick(&world).await?;
+        let world: World = repository.world(*now).await?;
+        let observer = DemoRepository::observer(metrics.address()?);
+        let run = tick(&world, &observer, &Choice::default()).await?;
         let (done, at) = (!run.pushed, *now);
         *now = now.saturating_add(INTERVAL).unwrap_or(*now);
         if done && run.all_errors().next().is_none() {

@@ -157,23 +157,25 @@ impl DemoRepository {
         }
     }
 
-    /// What a run at `now` works with.
-    pub(super) async fn world(&self, prometheus: Result<Url>, now: Timestamp) -> Result<World> {
-        let metrics = MetricsSettings {
-            default: Some(prometheus?),
+    /// Who answers questions.
+    pub(super) fn observer(prometheus: Url) -> Observer {
+        Observer::new(MetricsSettings {
+            default: Some(prometheus),
             replaced: BTreeMap::new(),
             credentials: Credentials::default(),
             timeout: Duration::from_secs(5),
             secrets: Secrets::default(),
             trusts_documents: false,
-        };
+        })
+    }
+
+    /// What a run at `now` works with.
+    pub(super) async fn world(&self, now: Timestamp) -> Result<World> {
         Ok(World {
             repository: self.open().await?,
             branch: Branch::new(BRANCH)?,
             remote: Some(REMOTE.to_owned()),
-            observer: Observer::new(metrics),
             notifier: Notifier::new(NotifySettings::default()),
-            only: Vec::new(),
             dry_run: false,
             author: Signature {
                 name: "weirkeeper[bot]".to_owned(),

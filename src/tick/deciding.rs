@@ -1,0 +1,220 @@
+//! Observing and deciding: nothing is written.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use super::asking::{Asked, Asking};
+use super::choose::{Choice, id};
+use crate::decide::Plan;
+use crate::error::{Error, Result};
+use crate::render;
+use crate::repo::inventory::Inventory;
+use crate::repo::manifest::Manifest;
+use crate::repo::rollout::{self, Rollout};
+use crate::report::Outcome;
+
+/// One Canary after deciding, before anything is written.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    /// What is reported.
+    pub(crate) outcome: Outcome,
+    /// What is to be done; `None` when the tick could not be taken.
+    pub(crate) work: Option<(Rollout, Plan)>,
+}
+
+/// Observes and decides every Canary that is chosen, all at the same time as far
+/// as [`Asking`] allows. Nothing is written.
+///
+/// # Errors
+/// [`Kind::Usage`](crate::error::Kind::Usage) when a Canary is named that is not
+/// there.
+pub(crate) async fn decide_all(
+    inventory: &Inventory,
+    asking: &Asking<'_>,
+    choice: &Choice,
+    now: Timestamp,
+) -> Result<Vec<Decided>> {
+    let manifests = choice.of(inventory)?;
+    let decisions = manifests
+        .iter()
+        .map(|manifest| decide_one(inventory, asking, manifest, now));
+    let mut decided = join_all(decisions).await;
+    refuse_shared_targets(inventory, &manifests, &mut decided, now);
+    Ok(decided)
+}
+
+async fn decide_one(
+    inventory: &Inventory,
+    asking: &Asking<'_>,
+    manifest: &Manifest,
+    now: Timestamp,
+) -> Decided {
+    let mut decided = match rollout::resolve(inventory, manifest, now) {
+        Ok(rollout) => decide_rollout(asking, rollout, now).await,
+        Err(error) => {
+            let checked = rollout::check(manifest, now).ok();
+            let status = checked.and_then(|checked| checked.canary.status);
+            Decided {
+                outcome: Outcome::failed(id(manifest), status.as_ref(), error),
+                work: None,
+            }
+        }
+    };
+    decided.outcome.place = manifest.error_at("metadata.name", "").location();
+    decided
+}
+
+async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -> Decided {
+    let before = rollout.canary.status.clone();
+    let id = rollout.canary.id();
+    let mut warnings = rollout.warnings.clone();
+    warnings.extend(render::warnings(&rollout));
+    let decided = match render::facts(&rollout) {
+        Ok(facts) => asking
+            .decide(&rollout, &facts, now)
+            .await
+            .map(|asked| (facts, asked)),
+        Err(error) => Err(error),
+    };
+    let mut decided = match decided {
+        Ok((facts, asked)) => {
+            let Asked {
+                plan,
+                failures,
+                assumed,
+            } = asked;
+            let mut outcome = Outcome::decided(id, &facts.revision, before.as_ref(), &plan);
+            outcome.reasons.extend(not_called(&assumed));
+            let failures = failures.into_iter();
+            outcome.failures = failures
+                .map(|(index, why)| webhook_failure(&rollout, index, &why))
+                .collect();
+            Decided {
+                outcome,
+                work: Some((rollout, plan)),
+            }
+        }
+        Err(error) => Decided {
+            outcome: Outcome::failed(id, before.as_ref(), error),
+            work: None,
+        },
+    };
+    decided.outcome.warnings = warnings;
+    decided
+}
+
+/// The webhooks that were not called, and what took the place of their answers.
+fn not_called(names: &[String]) -> Option<String> {
+    match names {
+        [] => None,
+        [name] => Some(format!(
+            "webhook {name} is not called, taken to let the rollout go on"
+        )),
+        names => Some(format!(
+            "webhooks {} are not called, taken to let the rollout go on",
+            names.join(", ")
+        )),
+    }
+}
+
+/// A webhook that gave no answer counts as one that refused, and is told.
+fn webhook_failure(rollout: &Rollout, index: usize, why: &str) -> Error {
+    let webhooks = rollout.canary.spec.analysis.as_ref();
+    let name = webhooks
+        .and_then(|analysis| analysis.webhooks().get(index))
+        .map_or("", |webhook| webhook.name.as_str());
+    let field = format!("spec.analysis.webhooks[{index}].url");
+    Error::remote(format!("webhook {name} gave no usable answer"))
+        .at([rollout.manifest.error_at(&field, why)])
+        .hint("this counts as a refusal; check the address, and that this machine can reach it")
+}
+
+/// What only one Canary may act on: the target, in one kustomization.
+type Claim = (String, usize, Option<String>);
+
+fn claim(rollout: &Rollout) -> Option<Claim> {
+    let target = &rollout.release.copied()?.target;
+    let home = rollout.home.as_ref();
+    let home = home.map(|home| home.kustomization.path().to_owned());
+    Some((target.path().to_owned(), target.document, home))
+}
+
+/// Two Canaries that release one target would undo each other's steps, also when
+/// the other one is not part of this run.
+pub(super) fn refuse_shared_targets(
+    inventory: &Inventory,
+    manifests: &[&Manifest],
+    decided: &mut [Decided],
+    now: Timestamp,
+) {
+    let mut claims: BTreeMap<Claim, Vec<(usize, String)>> = BTreeMap::new();
+    for (index, decided) in decided.iter().enumerate() {
+        let claimed = decided
+            .work
+            .as_ref()
+            .and_then(|(rollout, _)| claim(rollout));
+        if let Some(claimed) = claimed {
+            let place = decided.outcome.place.clone().unwrap_or_default();
+            claims.entry(claimed).or_default().push((index, place));
+        }
+    }
+    for other in rivals(inventory, manifests) {
+        let Ok(rollout) = rollout::resolve(inventory, other, now) else {
+            continue;
+        };
+        if let Some(shared) = claim(&rollout).and_then(|claim| claims.get_mut(&claim)) {
+            shared.push((usize::MAX, place_of(other)));
+        }
+    }
+    for shared in claims.values().filter(|shared| shared.len() > 1) {
+        for (index, _) in shared {
+            let mut others = shared.iter().filter(|(other, _)| other != index);
+            if let (Some(decided), Some((_, other))) = (decided.get_mut(*index), others.next()) {
+                refuse(decided, other);
+            }
+        }
+    }
+}
+
+/// Canaries that are not among `manifests` and name a target of one of them.
+fn rivals<'a>(
+    inventory: &'a Inventory,
+    manifests: &'a [&'a Manifest],
+) -> impl Iterator<Item = &'a Manifest> {
+    let target = |canary: &Manifest| {
+        let target = canary.value.get("spec")?.get("targetRef")?;
+        let text = |key| Some(target.get(key)?.as_str()?.to_owned());
+        Some((text("kind")?, text("name")?))
+    };
+    let all = inventory.canaries();
+    let chosen: Vec<_> = match manifests.len() == all.len() {
+        true => Vec::new(),
+        false => manifests
+            .iter()
+            .filter_map(|canary| target(canary))
+            .collect(),
+    };
+    let is_chosen = |other: &Manifest| manifests.iter().any(|canary| std::ptr::eq(*canary, other));
+    all.iter().filter(move |other| {
+        target(other).is_some_and(|target| chosen.contains(&target)) && !is_chosen(other)
+    })
+}
+
+fn refuse(decided: &mut Decided, other: &str) {
+    let error = Error::document(format!("another Canary releases the same target: {other}"))
+        .hint("remove one of the two");
+    let Some((rollout, _)) = decided.work.take() else {
+        return;
+    };
+    let place = decided.outcome.place.clone();
+    decided.outcome = Outcome::failed(rollout.canary.id(), rollout.canary.status.as_ref(), error);
+    decided.outcome.place = place;
+}
+
+/// Where a Canary stands, `path:line:column`.
+fn place_of(manifest: &Manifest) -> String {
+    let place = manifest.error_at("metadata.name", "").location();
+    place.unwrap_or_default()
+}
