@@ -25,6 +25,8 @@ mod race;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod rough;
+#[cfg(test)]
 mod safety;
 #[cfg(test)]
 mod set_weights;

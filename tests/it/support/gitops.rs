@@ -201,6 +201,19 @@ impl World {
             .arg(self.prometheus.url())
     }
 
+    /// The same in another clone.
+    pub(crate) fn stepping_in(&self, folder: &Path) -> Call {
+        Call::new(folder, self.path())
+            .args(["step", "--format", "json", "--now", &self.now()])
+            .args(["--prometheus", &self.prometheus.url()])
+    }
+
+    /// One more clone of the remote.
+    pub(crate) fn clone(&self, name: &str) -> PathBuf {
+        git(self.path(), &["clone", "-q", "remote.git", name]);
+        self.path().join(name)
+    }
+
     /// A step at the time it is now.
     pub(crate) fn step(&self) -> Ran {
         self.stepping().run()

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+pub(crate) mod dice;
 pub(crate) mod git_http;
 pub(crate) mod gitops;
 pub(crate) mod hooks;
+pub(crate) mod judge;
 pub(crate) mod program;
 pub(crate) mod prometheus;
 #[allow(dead_code, reason = "shared with the unit tests, which use more of it")]

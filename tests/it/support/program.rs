@@ -64,6 +64,28 @@ impl Call {
         self
     }
 
+    /// The same call as arguments of another program, such as one that sets limits.
+    pub(crate) fn under<S: AsRef<OsStr>>(self, wrapper: impl IntoIterator<Item = S>) -> Self {
+        let mut wrapper = wrapper.into_iter();
+        let mut command = Command::new(wrapper.next().unwrap());
+        command
+            .args(wrapper)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear()
+            .current_dir(self.command.get_current_dir().unwrap())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Self {
+            command,
+            stdin: self.stdin,
+        }
+    }
+
     /// Starts it, to run beside others.
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().unwrap();
@@ -90,12 +112,22 @@ pub(crate) struct Running(Child);
 
 impl Running {
     pub(crate) fn end(self) -> Ran {
+        self.outcome().expect("ended by a signal")
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> i32 {
+        self.0.id().try_into().unwrap()
+    }
+
+    /// Waits for the end; `None` when a signal was it.
+    pub(crate) fn outcome(self) -> Option<Ran> {
         let output = self.0.wait_with_output().unwrap();
-        Ran {
-            code: output.status.code().expect("ended by a signal"),
+        Some(Ran {
+            code: output.status.code()?,
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        })
     }
 }
 
