@@ -1,6 +1,7 @@
 //! Whatever is done to a run: the branch holds whole steps, and the rollout goes on.
 
 mod kill;
+mod race;
 
 use std::time::{Duration, Instant};
 
