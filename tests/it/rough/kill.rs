@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{MINUTES, Reference, begin, steps};
+use super::{MINUTES, REFERENCE, Reference, begin, steps};
 use crate::support::dice::{Dice, number};
 use crate::support::gitops::World;
 use crate::support::world::git;
@@ -24,12 +24,12 @@ enum Victims {
 
 #[test]
 fn a_killed_run_leaves_whole_steps_and_the_next_one_goes_on() {
-    let reference = Reference::new();
+    let reference = &*REFERENCE;
     let wanted = number("WEIRKEEPER_KILLS", 12);
     let mut dice = Dice::new(number("WEIRKEEPER_SEED", 4).try_into().unwrap());
     let mut book = Book::default();
     while book.kills < wanted {
-        rollout(&reference, &mut dice, wanted, &mut book);
+        rollout(reference, &mut dice, wanted, &mut book);
     }
     println!("{book:#?}");
 }

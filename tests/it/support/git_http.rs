@@ -60,6 +60,12 @@ impl GitServer {
         format!("http://{}/", self.address)
     }
 
+    /// Where it listens.
+    #[allow(dead_code, reason = "the tests with real parts know it by its address")]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Status, method, path and query of each request so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
@@ -108,7 +114,10 @@ fn refusal(access: &Access, asked: &str, headers: &HeaderMap) -> Option<Response
 /// Runs the CGI program.
 async fn backend(root: &Path, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        // Cut short; nobody is there to read this.
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let header = |name: &str| {
         let value = parts.headers.get(name).map(|value| value.to_str().unwrap());
         value.unwrap_or_default().to_owned()
