@@ -15,7 +15,7 @@ use weirkeeper::repo::inventory::Inventory;
 use weirkeeper::repo::rollout::{self, Rollout};
 
 /// Steps of an analysis; a run may change from any to any.
-const STRATEGIES: [&str; 8] = [
+pub(crate) const STRATEGIES: [&str; 8] = [
     "stepWeight: 30",
     "stepWeights: [10, 50, 90], stepWeightPromotion: 40",
     "stepWeight: 30, mirror: true",
@@ -27,7 +27,7 @@ const STRATEGIES: [&str; 8] = [
 ];
 
 /// Somebody's own route, with rules of its own.
-const OWN: &str = "apiVersion: gateway.networking.k8s.io/v1
+pub(crate) const OWN: &str = "apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: shop, namespace: shop} # ours
 spec:
@@ -72,15 +72,26 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 /// A repository in memory, one interval further with each tick.
-struct World {
-    texts: BTreeMap<String, String>,
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) texts: BTreeMap<String, String>,
     strategy: usize,
     version: u8,
     now: Timestamp,
 }
 
 impl World {
+    /// After the bootstrap.
     fn new(strategy: usize, own_route: bool) -> Self {
+        let mut world = Self::bare(strategy, own_route);
+        for _ in 0..3 {
+            world.tick(true);
+        }
+        world
+    }
+
+    /// Before the first tick.
+    pub(crate) fn bare(strategy: usize, own_route: bool) -> Self {
         let mut texts = BTreeMap::from([
             ("canary.yaml".to_owned(), canary(strategy)),
             ("deployment.yaml".to_owned(), deployment(1)),
@@ -89,28 +100,24 @@ impl World {
             texts.insert("route.yaml".to_owned(), OWN.to_owned());
         }
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut world = Self {
+        Self {
             texts,
             strategy,
             version: 1,
             now,
-        };
-        for _ in 0..3 {
-            world.tick(true);
         }
-        world
     }
 
-    fn rollout(&self) -> Rollout {
+    pub(crate) fn rollout(&self) -> Rollout {
         let inventory = Inventory::load(Files::in_memory(self.texts.clone())).unwrap();
         rollout::resolve(&inventory, &inventory.canaries()[0], self.now).unwrap()
     }
 
-    fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         facts(&self.rollout()).unwrap()
     }
 
-    fn phase(&self) -> Option<Phase> {
+    pub(crate) fn phase(&self) -> Option<Phase> {
         self.rollout().canary.status?.phase
     }
 
@@ -122,14 +129,19 @@ impl World {
             self.strategy = strategy;
         }
         if let Some(version) = event.release {
-            let images = [self.version, version].map(|version| format!("shop:{version}"));
-            let text = self.texts.get_mut("deployment.yaml").unwrap();
-            *text = text.replacen(&images[0], &images[1], 1);
-            self.version = version;
+            self.release(version);
         }
     }
 
-    fn tick(&mut self, passes: bool) -> Plan {
+    /// Somebody writes another image into the target.
+    pub(crate) fn release(&mut self, version: u8) {
+        let images = [self.version, version].map(|version| format!("shop:{version}"));
+        let text = self.texts.get_mut("deployment.yaml").unwrap();
+        *text = text.replacen(&images[0], &images[1], 1);
+        self.version = version;
+    }
+
+    pub(crate) fn tick(&mut self, passes: bool) -> Plan {
         self.now = self.now.checked_add(SignedDuration::from_mins(1)).unwrap();
         let rollout = self.rollout();
         let facts = facts(&rollout).unwrap();

@@ -23,6 +23,8 @@ mod promotion;
 #[cfg(test)]
 mod race;
 #[cfg(test)]
+mod revert;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod rough;
