@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, Answer, Answers, Applied, Effect, Facts, MetricAnswer, MetricSource, Next, Primary,
-    Probe, Readiness, Reading, Routed, WebhookAnswer, decide,
+    Action, Answer, Answers, Applied, Effect, Facts, MetricAnswer, MetricSource, Next, Plan,
+    Primary, Probe, Readiness, Reading, Routed, WebhookAnswer, decide, windows,
 };
-use crate::api::{Canary, Phase, Traffic, WebhookType};
+use crate::api::{self, AppliedFrom, Canary, Phase, Traffic, WebhookType};
 
 /// One future step.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,45 +28,70 @@ pub struct Milestone {
 /// More steps than any valid Canary takes; a guard, not a limit.
 const MOST_STEPS: usize = 1000;
 
-/// Runs [`decide`] ahead from `now` as if every workload were ready and every
-/// check passed, until nothing is left to do. Empty when nothing is under way.
+/// With the waits in between.
+const MOST_ROUNDS: usize = 3 * MOST_STEPS;
+
+/// Runs [`decide`] ahead from `now` as if every workload were ready, every check
+/// passed and every gate were open, until nothing is left to do. What waits for
+/// a window is at the time it opens. Empty when nothing is under way, and while
+/// nobody can tell when it goes on: paused, frozen by a file.
 #[must_use]
 pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone> {
     let mut canary = canary.clone();
+    if let Some(gitops) = &mut canary.spec.gitops {
+        gitops.gates = None;
+    }
     let mut facts = facts.clone();
     let mut at = now;
     let mut milestones = Vec::new();
-    while milestones.len() < MOST_STEPS {
-        let plan = match decide_hopefully(&canary, &facts, at) {
-            Some(plan) if plan.action == Action::NotDue => {
-                let Some(due) = plan.next_step_at.filter(|due| *due > at) else {
-                    break;
-                };
-                at = due;
-                continue;
-            }
-            Some(plan) if !plan.is_empty() => plan,
-            Some(_) | None => break,
+    for _ in 0..MOST_ROUNDS {
+        if milestones.len() == MOST_STEPS {
+            break;
+        }
+        let Some(plan) = decide_hopefully(&canary, &facts, at) else {
+            break;
         };
-        for effect in &plan.effects {
-            carry_out(*effect, &mut facts);
+        let next = plan.next_step_at.filter(|next| *next > at);
+        if !plan.is_empty() {
+            for effect in &plan.effects {
+                carry_out(*effect, &mut facts);
+            }
+            milestones.push(Milestone::of(&plan, at));
+            canary.status = plan.status.or(canary.status);
+        } else if !matches!(plan.action, Action::NotDue | Action::Held) {
+            break;
+        } else if plan.action == Action::Held && !is_outside(&canary, at) {
+            // Nobody knows what it waits for, or for how long.
+            break;
         }
-        if plan.status.is_some() {
-            canary.status = plan.status;
+        match next {
+            Some(next) => at = next,
+            None => break,
         }
-        milestones.push(Milestone {
+    }
+    milestones
+}
+
+fn is_outside(canary: &Canary, at: Timestamp) -> bool {
+    windows::closed(canary.spec.gitops().windows(), at).is_some()
+}
+
+impl Milestone {
+    /// That a window was waited for does not make a run late.
+    fn of(plan: &Plan, at: Timestamp) -> Self {
+        let late = plan.late.map(|late| late.to_string());
+        let reasons = plan.reasons.iter();
+        Self {
             at,
             action: plan.action,
             phase: plan.phase,
             traffic: plan.traffic,
-            reasons: plan.reasons,
-        });
-        match plan.next_step_at {
-            Some(next) if next > at => at = next,
-            Some(_) | None => break,
+            reasons: reasons
+                .filter(|reason| late.as_ref() != Some(reason))
+                .cloned()
+                .collect(),
         }
     }
-    milestones
 }
 
 /// What `effect` makes of the facts once it is committed and applied.
@@ -87,7 +112,7 @@ pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
 }
 
 /// The plan when every answer is the best one.
-fn decide_hopefully(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<super::Plan> {
+fn decide_hopefully(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<Plan> {
     let mut answers = Answers::new();
     // Each round answers at least one probe more, and there are finitely many.
     for _ in 0..MOST_STEPS {
@@ -116,8 +141,14 @@ pub fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
         }),
         Probe::Applied => {
             let status = canary.status.as_ref();
-            let since = status.and_then(|status| status.last_step_time);
-            Answer::Applied(Applied::Since(since.unwrap_or_default()))
+            let last = status.and_then(|status| status.last_step_time);
+            let last = last.unwrap_or_default();
+            let gitops = canary.spec.gitops();
+            let applied = gitops.applied.as_ref();
+            // What takes a fixed time takes it in the best case, too.
+            let delay = applied.filter(|applied| applied.from == AppliedFrom::Delay);
+            let delay = delay.map(api::Applied::delay).unwrap_or_default();
+            Answer::Applied(Applied::Since(last.saturating_add(delay).unwrap_or(last)))
         }
         Probe::Missed {
             index,

@@ -1,9 +1,15 @@
 //! The worked sequences of Flagger, and what differs from it on purpose.
 
 mod affinity;
+mod applied;
 mod changes;
+mod ends;
 mod gates;
+mod git_gates;
+mod holds;
+mod late;
 mod others;
+mod people;
 
 use super::world::World;
 use super::{Action, Effect, MetricSource, Primary, Probe, Readiness, Reading, Routed, schedule};

@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::carry_out;
 use super::{
-    Answer, Answers, Facts, MetricAnswer, Next, Plan, Primary, Probe, Readiness, Reading, Routed,
-    WebhookAnswer, Workload, decide,
+    Answer, Answers, Applied, Effect, Facts, MetricAnswer, Next, Plan, Primary, Probe, Readiness,
+    Reading, Refusal, Routed, WebhookAnswer, Word, Workload, decide, person,
 };
-use crate::api::{Analysis, Canary, Phase, Traffic, Webhook, WebhookType};
+use crate::api::{Analysis, Canary, Phase, Said, Status, Traffic, Webhook, WebhookType};
 
 /// One Canary, what the repository says about it, and how the world answers.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ pub(super) struct World {
     pub(super) primary: Readiness,
     pub(super) target: Readiness,
     pub(super) reading: Reading,
+    /// What the metrics said at checks that nobody came for.
+    pub(super) missed: Reading,
+    /// `None`: the cluster runs everything as soon as it is committed.
+    pub(super) applied: Option<Applied>,
     /// Webhooks that do not say what lets the rollout go on.
     pub(super) against: BTreeSet<String>,
     /// Probes in the order in which they were asked.
@@ -51,6 +55,8 @@ impl World {
             primary: Readiness::Ready,
             target: Readiness::Ready,
             reading: Reading::Value(0.0),
+            missed: Reading::Value(0.0),
+            applied: None,
             against: BTreeSet::new(),
             asked: Vec::new(),
         };
@@ -64,14 +70,50 @@ impl World {
     /// One tick, one interval after the last one.
     pub(super) fn tick(&mut self) -> Plan {
         let plan = self.decide();
+        self.commit(&plan);
+        self.wait(60);
+        plan
+    }
+
+    /// What the plan says comes true.
+    pub(super) fn commit(&mut self, plan: &Plan) {
         for effect in &plan.effects {
             carry_out(*effect, &mut self.facts);
         }
         if let Some(status) = &plan.status {
             self.canary.status = Some(status.clone());
         }
-        self.now = self.now.checked_add(SignedDuration::from_secs(60)).unwrap();
-        plan
+        if plan.effects.contains(&Effect::RestoreTarget) {
+            let status = self.status();
+            self.facts.revision = status.last_promoted_spec;
+            self.facts.configs = status.promoted_configs;
+        }
+    }
+
+    pub(super) fn wait(&mut self, seconds: i64) {
+        let seconds = SignedDuration::from_secs(seconds);
+        self.now = self.now.checked_add(seconds).unwrap();
+    }
+
+    /// `spec.gitops` as YAML.
+    pub(super) fn gitops(&mut self, gitops: &str) {
+        self.canary.spec.gitops = Some(serde_yaml::from_str(gitops).unwrap());
+    }
+
+    pub(super) fn status(&self) -> Status {
+        self.canary.status.clone().unwrap_or_default()
+    }
+
+    /// Ann says something, and it is committed.
+    pub(super) fn say(&mut self, word: Word) -> Result<Plan, Refusal> {
+        let said = Said {
+            by: "Ann <ann@example.com>".to_owned(),
+            at: self.now,
+            reason: None,
+        };
+        let plan = person(&self.canary, &self.facts, word, &said)?;
+        self.commit(&plan);
+        Ok(plan)
     }
 
     /// What the next tick would do.
@@ -112,12 +154,19 @@ impl World {
                     failure: None,
                 })
             }
-            Probe::Missed { .. } | Probe::Applied => super::best_answer(&self.canary, probe),
-            Probe::Metric { .. } | Probe::Requests { .. } => Answer::Metric(MetricAnswer {
-                query: "up".to_owned(),
-                reading: self.reading.clone(),
-                warnings: Vec::new(),
-            }),
+            Probe::Missed { times, .. } => Answer::Missed(
+                times
+                    .iter()
+                    .map(|_| measured(self.missed.clone()))
+                    .collect(),
+            ),
+            Probe::Applied => match &self.applied {
+                Some(applied) => Answer::Applied(applied.clone()),
+                None => super::best_answer(&self.canary, probe),
+            },
+            Probe::Metric { .. } | Probe::Requests { .. } => {
+                Answer::Metric(measured(self.reading.clone()))
+            }
         }
     }
 
@@ -193,5 +242,13 @@ impl World {
             }
             assert!(lines.len() < 300, "the run does not end: {}", self.line());
         }
+    }
+}
+
+fn measured(reading: Reading) -> MetricAnswer {
+    MetricAnswer {
+        query: "up".to_owned(),
+        reading,
+        warnings: Vec::new(),
     }
 }
