@@ -30,6 +30,10 @@ pub mod environment {
     pub const GITHUB_SERVER_URL: &str = "GITHUB_SERVER_URL";
     /// `owner/name` of the repository of a workflow.
     pub const GITHUB_REPOSITORY: &str = "GITHUB_REPOSITORY";
+    /// Address of the API of the GitHub a workflow runs on.
+    pub const GITHUB_API_URL: &str = "GITHUB_API_URL";
+    /// Token of a workflow; [`TOKEN`] comes before it.
+    pub const GITHUB_TOKEN: &str = "GITHUB_TOKEN";
     /// File for outputs of a workflow step.
     pub const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
     /// File for the summary of a workflow step.
@@ -201,6 +205,9 @@ pub struct Step {
         default_value = AUTHOR
     )]
     pub author: String,
+    /// Wait up to this long for a Canary that is nearly due; default not at all
+    #[arg(long, value_name = "DUR", env = "WEIRKEEPER_WAIT")]
+    pub wait: Option<String>,
     /// Limit of the whole run
     #[arg(long, value_name = "DUR", default_value = "10m")]
     pub deadline: String,

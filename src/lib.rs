@@ -13,6 +13,7 @@
 //! | [`repo`] | the repository: index of objects, commits, fetch and push |
 //! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
 //! | [`observe`] | asks Prometheus and the gates what the decision wants to know |
+//! | [`github`] | the statuses that a GitOps controller reports about commits |
 //! | [`render`] | from a plan to edits of manifests |
 //! | [`notify`] | tells hooks and alert providers what happened, after the push |
 //! | [`report`] | the outcome as text, JSON, annotations and summary |
@@ -28,6 +29,7 @@ pub mod commands;
 pub mod decide;
 pub mod diagnostic;
 pub mod error;
+pub mod github;
 pub mod http;
 pub mod notify;
 pub mod observe;
@@ -40,4 +42,4 @@ mod tick;
 pub mod webhook;
 pub mod yaml;
 
-pub use tick::{Choice, Shard, World, select, tick};
+pub use tick::{Choice, Shard, Wait, World, select, tick};

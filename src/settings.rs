@@ -55,6 +55,8 @@ pub struct Settings {
     pub format: Format,
     /// The time, in whole seconds.
     pub now: Timestamp,
+    /// Was the time given, and does not pass?
+    pub now_is_given: bool,
     /// The workflow the program runs in.
     pub github: Option<GithubRunner>,
     /// Token for fetch and push.
@@ -118,6 +120,17 @@ pub struct NotifySettings {
     pub commits: Option<Url>,
 }
 
+/// How GitHub is asked.
+#[derive(Debug, Clone)]
+pub struct GithubSettings {
+    /// Address of the API: `GITHUB_API_URL`. Defaults to `https://api.github.com`.
+    pub api: Url,
+    /// `owner/name`; `None` when nobody named it.
+    pub repository: Option<String>,
+    /// `WEIRKEEPER_TOKEN`, else `GITHUB_TOKEN`.
+    pub token: Option<SecretString>,
+}
+
 /// Secrets by name and key, from a folder or the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Secrets {
@@ -140,6 +153,7 @@ impl Settings {
             },
             format: global.format,
             now: Timestamp::from_second(now.as_second()).unwrap_or(now),
+            now_is_given: global.now.is_some(),
             github: on_github.then(|| GithubRunner {
                 output: path(environment::GITHUB_OUTPUT),
                 summary: path(environment::GITHUB_STEP_SUMMARY),
@@ -261,6 +275,37 @@ impl NotifySettings {
                 .transpose()?,
             cluster: given(&options.cluster_name),
             commits: commits_from(workflow, remote),
+        })
+    }
+}
+
+impl GithubSettings {
+    /// Resolves who is asked. `remote` is where the remote shows its commits: it
+    /// names the repository when the workflow is about another one, or there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) for an address that is none.
+    pub fn new(environment: &Environment, remote: Option<Url>) -> Result<Self> {
+        let api = environment
+            .get(environment::GITHUB_API_URL)
+            .unwrap_or("https://api.github.com");
+        let server = environment
+            .get(environment::GITHUB_SERVER_URL)
+            .unwrap_or("https://github.com");
+        let workflow = environment.get(environment::GITHUB_REPOSITORY);
+        let commits = commits_from(workflow.map(|repository| (server, repository)), remote);
+        let repository = commits.and_then(|commits| {
+            let path = commits.path().strip_suffix("/commit/")?;
+            let (owner, name) = path.trim_start_matches('/').split_once('/')?;
+            (!name.contains('/')).then(|| format!("{owner}/{name}"))
+        });
+        Ok(Self {
+            api: address(environment::GITHUB_API_URL, api)?,
+            repository,
+            token: environment
+                .secret(environment::TOKEN)
+                .or_else(|| environment.secret(environment::GITHUB_TOKEN)),
         })
     }
 }
@@ -452,6 +497,34 @@ mod tests {
         let error = settings("a/s3cret", "").unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Usage);
         assert!(!error.chain().contains("s3cret"), "{}", error.chain());
+    }
+
+    #[test]
+    fn github_is_the_one_of_the_workflow_and_the_remote() {
+        let settings = |pairs: &[(&str, &str)], remote: &str| {
+            let remote = crate::repo::link::commits(remote);
+            GithubSettings::new(&environment(pairs), remote).unwrap()
+        };
+        let none = settings(&[], "/srv/git/fleet.git");
+        assert_eq!(none.api.as_str(), "https://api.github.com/");
+        assert_eq!((none.repository, none.token.is_none()), (None, true));
+        let remote = settings(&[("GITHUB_TOKEN", "a")], "git@github.com:me/fleet.git");
+        assert_eq!(remote.repository.as_deref(), Some("me/fleet"));
+        assert_eq!(remote.token.unwrap().expose_secret(), "a");
+        let pairs = [
+            ("GITHUB_API_URL", "https://ghe.example/api/v3"),
+            ("GITHUB_REPOSITORY", "me/app"),
+            ("GITHUB_TOKEN", "a"),
+            ("WEIRKEEPER_TOKEN", "b"),
+        ];
+        let workflow = settings(&pairs, "");
+        assert_eq!(workflow.api.as_str(), "https://ghe.example/api/v3");
+        assert_eq!(workflow.repository.as_deref(), Some("me/app"));
+        assert_eq!(workflow.token.unwrap().expose_secret(), "b");
+        let other = settings(&pairs, "https://ghe.example/me/fleet");
+        assert_eq!(other.repository.as_deref(), Some("me/fleet"));
+        let gitlab = settings(&[], "https://gitlab.example/group/sub/fleet");
+        assert_eq!(gitlab.repository, None);
     }
 
     #[test]

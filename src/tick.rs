@@ -1,11 +1,14 @@
 //! One run: load → observe → decide → edit → commit, push → report.
 
+mod applied;
 mod asking;
 mod choose;
 mod committing;
 mod deciding;
 mod publish;
 mod telling;
+mod tree;
+mod waiting;
 
 use std::time::Duration;
 
@@ -13,9 +16,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::Signature;
+use crate::repo::ancestry::History;
 use crate::repo::branch::Branch;
 use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
@@ -23,11 +28,14 @@ use crate::repo::inventory::Inventory;
 use crate::repo::retry;
 use crate::report::Run;
 
+pub(crate) use applied::Cluster;
 pub(crate) use asking::Asking;
 pub(crate) use choose::id;
 pub use choose::{Choice, Shard, select};
 pub(crate) use deciding::{Decided, decide_all};
 use publish::Published;
+pub(crate) use tree::Tree;
+pub use waiting::Wait;
 
 /// Everything that a run works with, whoever decides.
 #[derive(Debug)]
@@ -38,18 +46,25 @@ pub struct World {
     pub branch: Branch,
     /// The remote it is pushed to; `None` keeps the commits here.
     pub remote: Option<String>,
+    /// Knows what was reported about commits.
+    pub github: GitHub,
     /// Who tells others.
     pub notifier: Notifier,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Who makes the commits, and when.
     pub author: Signature,
+    /// Waits for a Canary that is nearly due; `None` does not.
+    pub wait: Option<Wait>,
     /// Limit for the whole run.
     pub deadline: Duration,
 }
 
 /// Takes one step for every chosen Canary that is due: one commit each, one push.
 /// `observer` answers what the decisions ask.
+///
+/// Is none due yet, it waits for the first of them as [`World::wait`] says; the
+/// time of `world` is then the one after the wait.
 ///
 /// The push is a compare-and-swap. Did the branch move meanwhile, everything
 /// is dropped and decided again from the new tip, a bounded number of times.
@@ -58,12 +73,24 @@ pub struct World {
 /// What keeps the whole run from happening: no repository, no branch, a remote
 /// that cannot be reached. What concerns one Canary, or the push alone, is in
 /// the [`Run`].
-pub async fn tick(world: &World, observer: &Observer, choice: &Choice) -> Result<Run> {
+pub async fn tick(world: &mut World, observer: &Observer, choice: &Choice) -> Result<Run> {
+    let start = Instant::now();
+    let end = start + world.deadline;
+    let waiting = waiting::wait(world, observer, choice, start, end);
+    let waited = within(end, world.deadline, waiting).await?;
+    if let Some(waited) = &waited {
+        world.author.time = waited.now;
+    }
     let asking = match world.dry_run {
         true => Asking::harmless(observer, world.deadline),
         false => Asking::all(observer, world.deadline),
     };
-    run(world, &Decider::Step(&asking, choice)).await
+    let mut run = run(world, &Decider::Step(&asking, choice), end).await?;
+    if let Some(waited) = waited {
+        run.waited = Some(waited.seconds);
+        run.notes.insert(0, waited.told());
+    }
+    Ok(run)
 }
 
 /// Who decides.
@@ -73,16 +100,15 @@ enum Decider<'a> {
 }
 
 impl Decider<'_> {
-    async fn decide(&self, inventory: &Inventory, now: Timestamp) -> Result<Vec<Decided>> {
+    async fn decide(&self, tree: &Tree<'_>, now: Timestamp) -> Result<Vec<Decided>> {
         match self {
-            Self::Step(asking, choice) => decide_all(inventory, asking, choice, now).await,
+            Self::Step(asking, choice) => decide_all(tree, asking, choice, now).await,
         }
     }
 }
 
-/// Decides, commits, publishes and tells.
-async fn run(world: &World, decider: &Decider<'_>) -> Result<Run> {
-    let end = Instant::now() + world.deadline;
+/// Decides, commits, publishes and tells, until `end`.
+async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> {
     let mut steps = within(end, world.deadline, take_steps(world, decider)).await?;
     if !world.dry_run {
         let pushed = matches!(steps.published, Published::Done(_));
@@ -106,14 +132,14 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
     loop {
         let base = world.load().await?;
         tracing::debug!(%base, "loaded");
-        let inventory = Inventory::load(world.repository.files(base).await?)?;
-        let canaries = inventory.canaries().len();
+        let tree = world.tree(base).await?;
+        let canaries = tree.inventory.canaries().len();
         tracing::debug!(canaries, "read");
-        let mut decided = decider.decide(&inventory, world.author.time).await?;
+        let mut decided = decider.decide(&tree, world.author.time).await?;
         tracing::debug!("decided");
         let tip = match world.dry_run {
             true => base,
-            false => committing::commit_all(world, &inventory, base, &mut decided).await?,
+            false => committing::commit_all(world, &tree.inventory, base, &mut decided).await?,
         };
         tracing::debug!(%tip, "committed");
         let published = world.publish(base, tip).await?;
@@ -126,12 +152,22 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
             continue;
         }
         return Ok(Steps {
-            inventory,
+            inventory: tree.inventory,
             decided,
             base,
             tip,
             published,
         });
+    }
+}
+
+impl World {
+    /// What the commit `base` holds.
+    async fn tree(&self, base: Oid) -> Result<Tree<'_>> {
+        let inventory = Inventory::load(self.repository.files(base).await?)?;
+        let history = History::new(&self.repository, base)
+            .deepened_from(&self.branch, self.remote.as_deref());
+        Tree::new(inventory, Some(Cluster::new(history, &self.github)))
     }
 }
 

@@ -3,18 +3,21 @@
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Streams, shard, work_tree};
+use super::{Streams, git_options, shard, work_tree};
 use crate::Choice;
 use crate::cli::{self, Format};
 use crate::decide::{Milestone, schedule};
 use crate::error::{Error, Result};
+use crate::github::GitHub;
 use crate::observe::Observer;
 use crate::render::{self, Changes};
+use crate::repo::ancestry::History;
 use crate::repo::files::Files;
+use crate::repo::git::Repository;
 use crate::repo::inventory::Inventory;
 use crate::report::{Outcome, Run, text};
-use crate::settings::{MetricsSettings, Settings, duration};
-use crate::tick::{Asking, decide_all, within};
+use crate::settings::{GithubSettings, MetricsSettings, Settings, duration};
+use crate::tick::{Asking, Cluster, Tree, decide_all, within};
 
 /// The plan of one Canary.
 #[derive(Debug, Serialize)]
@@ -44,13 +47,19 @@ pub(super) async fn run(
     let deadline = duration("--deadline", &options.deadline)?;
     let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     let inventory = Inventory::load(Files::in_folder(&work_tree(settings)?)?)?;
+    let repository = Repository::open(&settings.repo, git_options(settings)).await;
+    // Without a repository, nobody can tell what the cluster runs of the files.
+    let repository = repository.ok();
+    let github = github(settings, repository.as_ref())?;
+    let cluster = cluster(repository.as_ref(), &github).await?;
+    let tree = Tree::new(inventory, cluster)?;
     let observer = Observer::new(metrics);
     let asking = Asking::harmless(&observer, deadline);
     let choice = Choice {
         only: options.select.only.clone(),
         shard: shard(&options.shard)?,
     };
-    let work = plans(&inventory, &asking, &choice, settings);
+    let work = plans(&tree, &asking, &choice, settings);
     let plans = within(Instant::now() + deadline, deadline, work).await?;
     match settings.format {
         Format::Json => streams.json(&plans)?,
@@ -74,14 +83,33 @@ pub(super) async fn run(
     Ok(Run::code_of(plans.all_errors()))
 }
 
+/// Who knows what the cluster runs: the history of what is checked out, as far as
+/// it is here.
+async fn cluster<'a>(
+    repository: Option<&'a Repository>,
+    github: &'a GitHub,
+) -> Result<Option<Cluster<'a>>> {
+    let Some(repository) = repository else {
+        return Ok(None);
+    };
+    let head = repository.head().await?;
+    Ok(head.map(|head| Cluster::new(History::new(repository, head), github)))
+}
+
+fn github(settings: &Settings, repository: Option<&Repository>) -> Result<GitHub> {
+    let remote = repository.and_then(|repository| repository.commits_link("origin"));
+    let settings = GithubSettings::new(&settings.environment, remote)?;
+    Ok(GitHub::new(settings))
+}
+
 async fn plans(
-    inventory: &Inventory,
+    tree: &Tree<'_>,
     asking: &Asking<'_>,
     choice: &Choice,
     settings: &Settings,
 ) -> Result<Plans> {
     let mut results = Vec::new();
-    for decided in decide_all(inventory, asking, choice, settings.now).await? {
+    for decided in decide_all(tree, asking, choice, settings.now).await? {
         let mut planned = Planned {
             outcome: decided.outcome,
             files: Vec::new(),
@@ -89,18 +117,18 @@ async fn plans(
         };
         if let Some((rollout, plan)) = &decided.work {
             let mut changes = Changes::default();
-            match render::apply(plan, rollout, inventory.files(), &mut changes) {
+            match render::apply(plan, rollout, tree.inventory.files(), &mut changes) {
                 Ok(()) => planned.files = changes.texts().keys().cloned().collect(),
                 Err(error) => planned.outcome.error = Some(error),
             }
-            planned.schedule = schedule(&rollout.canary, &render::facts(rollout)?, settings.now);
+            planned.schedule = schedule(&rollout.canary, &tree.facts(rollout)?, settings.now);
         }
         results.push(planned);
     }
     Ok(Plans {
         version: crate::report::VERSION,
         results,
-        errors: inventory.broken().iter().map(Error::again).collect(),
+        errors: tree.inventory.broken().iter().map(Error::again).collect(),
     })
 }
 

@@ -3,13 +3,14 @@
 use super::{Streams, git_options, shard};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
+use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::Signature;
 use crate::repo::git::Repository;
 use crate::report::{Run, github, text};
-use crate::settings::{MetricsSettings, NotifySettings, Settings, duration};
-use crate::{Choice, World, tick};
+use crate::settings::{GithubSettings, MetricsSettings, NotifySettings, Settings, duration};
+use crate::{Choice, Wait, World, tick};
 
 pub(super) async fn run(
     options: &cli::Step,
@@ -46,22 +47,37 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
     let commits = remote
         .as_deref()
         .and_then(|remote| repository.commits_link(remote));
+    let github = GithubSettings::new(&settings.environment, commits.clone())?;
     let secrets = metrics.secrets.clone();
     let mut notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
     if remote.is_none() {
         // Nobody would find the commit there.
         notify.commits = None;
     }
-    let world = World {
+    let mut world = World {
         repository,
         branch,
         remote,
+        github: GitHub::new(github),
         notifier: Notifier::new(notify),
         dry_run: options.dry_run,
         author,
+        wait: wait(options.wait.as_deref(), settings)?,
         deadline,
     };
-    tick(&world, &Observer::new(metrics), &choice).await
+    tick(&mut world, &Observer::new(metrics), &choice).await
+}
+
+/// How long the run may wait; nothing is no wait.
+fn wait(text: Option<&str>, settings: &Settings) -> Result<Option<Wait>> {
+    let given = text.map(str::trim).filter(|text| !text.is_empty());
+    let Some(text) = given.filter(|text| !["0", "0s"].contains(text)) else {
+        return Ok(None);
+    };
+    Ok(Some(Wait {
+        longest: duration("--wait", text)?,
+        sleeps: !settings.now_is_given,
+    }))
 }
 
 /// Reads `NAME <EMAIL>`.

@@ -1,11 +1,13 @@
 //! Questions to the world and their answers, not yet judged.
 
+mod applied;
 mod clients;
 mod metric;
 pub mod metrics;
 mod observer;
 mod readiness;
 
+pub use applied::{Revisions, commit_of};
 pub use observer::{Observer, Subject};
 pub use readiness::{Measured, Pods, readiness};
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 
 impl Files {
     /// Why no rollout may advance: the first line of `.weirkeeperfreeze` at the top
-    /// that is neither empty nor begins with `#`. `None` without that file.
+    /// that is neither empty nor begins with `#`, else nothing. `None` without that file.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -19,7 +19,7 @@ impl Files {
         };
         let mut lines = text.lines().map(str::trim);
         let reason = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
-        Ok(Some(reason.unwrap_or("no reason is given").to_owned()))
+        Ok(Some(reason.unwrap_or_default().to_owned()))
     }
 }
 
@@ -35,8 +35,8 @@ mod tests {
                 "\n# until Monday\n  Black Friday \nmore\n",
                 Some("Black Friday"),
             ),
-            (FREEZE_FILE, "# x\n", Some("no reason is given")),
-            (FREEZE_FILE, "", Some("no reason is given")),
+            (FREEZE_FILE, "# x\n", Some("")),
+            (FREEZE_FILE, "", Some("")),
             ("apps/.weirkeeperfreeze", "x", None),
         ] {
             let files = Files::in_memory([(path.to_owned(), text.to_owned())].into());

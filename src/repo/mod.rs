@@ -17,8 +17,8 @@ mod clean;
 mod commit;
 mod fetch;
 pub mod files;
-pub mod generated;
 mod freeze;
+pub mod generated;
 pub mod git;
 pub mod inventory;
 mod kustomize;
@@ -33,7 +33,7 @@ pub mod push;
 pub mod retry;
 pub mod rollout;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod trailers;

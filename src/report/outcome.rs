@@ -22,6 +22,9 @@ pub struct Run {
     pub pushed: bool,
     /// The commit at the tip of the branch afterwards.
     pub head: Option<String>,
+    /// Seconds that were waited for a Canary that was nearly due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited: Option<i64>,
     /// One entry for each Canary, by path of its file.
     pub results: Vec<Outcome>,
     /// What concerns the whole run: files that cannot be read, a push that was
@@ -86,6 +89,7 @@ impl Run {
             version: VERSION,
             pushed: false,
             head,
+            waited: None,
             results,
             errors: Vec::new(),
             notes: Vec::new(),

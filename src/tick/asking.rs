@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::applied::{Cluster, applied};
 use crate::decide::{
     self, Action, Answer, Answers, Applied, Facts, Next, Plan, Primary, Probe, Readiness,
     WebhookAnswer, Workload,
@@ -49,6 +50,8 @@ pub(super) struct Asked {
     pub(super) plan: Plan,
     /// Webhooks that gave no answer at all, by position.
     pub(super) failures: Vec<(usize, String)>,
+    /// Who could not be asked, though a rollback did not wait for that.
+    pub(super) unasked: Option<Error>,
     /// Names of the webhooks that were not called.
     pub(super) assumed: Vec<String>,
 }
@@ -83,9 +86,11 @@ impl<'a> Asking<'a> {
         &self,
         rollout: &Rollout,
         facts: &Facts,
+        cluster: Option<&Cluster<'_>>,
         now: Timestamp,
     ) -> Result<Asked> {
-        let asked = tokio::time::timeout(self.limit, self.ask(rollout, facts, now));
+        let asked = self.ask(rollout, facts, cluster, now);
+        let asked = tokio::time::timeout(self.limit, asked);
         asked.await.unwrap_or_else(|_elapsed| {
             let limit = self.limit.as_secs();
             Err(
@@ -96,12 +101,14 @@ impl<'a> Asking<'a> {
         })
     }
 
-    async fn ask(&self, rollout: &Rollout, facts: &Facts, now: Timestamp) -> Result<Asked> {
+    async fn ask(
+        &self,
+        rollout: &Rollout,
+        facts: &Facts,
+        cluster: Option<&Cluster<'_>>,
+        now: Timestamp,
+    ) -> Result<Asked> {
         let canary = &rollout.canary;
-        let subject = Subject {
-            canary,
-            templates: &rollout.templates,
-        };
         let webhooks = canary
             .spec
             .analysis
@@ -113,15 +120,15 @@ impl<'a> Asking<'a> {
             match decide::decide(canary, facts, &answers, now) {
                 Next::Done(plan) => {
                     // Only a rollback goes on without an answer.
-                    return match unasked.filter(|_| plan.action != Action::RolledBack) {
-                        Some(error) => Err(error),
-                        None => Ok(self.asked(rollout, *plan, &answers)),
+                    return match unasked {
+                        Some(error) if plan.action != Action::RolledBack => Err(error),
+                        unasked => Ok(self.asked(rollout, *plan, &answers, unasked)),
                     };
                 }
                 Next::Ask(mut probes) => {
                     answers.extend(known(&mut probes, rollout, facts));
                     answers.extend(self.remembered(&mut probes, rollout));
-                    match self.put(&subject, &probes, now).await {
+                    match self.answers(rollout, &probes, cluster, now).await {
                         Ok(new) => {
                             self.remember(&new, rollout);
                             answers.extend(new);
@@ -140,22 +147,51 @@ impl<'a> Asking<'a> {
         Err(Error::internal("the decision asks again and again"))
     }
 
-    /// Asks when it is this one's turn.
-    async fn put(
+    /// Asks everybody at once, when it is this one's turn: the observer, and who
+    /// knows what the cluster runs.
+    async fn answers(
         &self,
-        subject: &Subject<'_>,
+        rollout: &Rollout,
         probes: &[Probe],
+        cluster: Option<&Cluster<'_>>,
         now: Timestamp,
     ) -> Result<Answers> {
+        let subject = Subject {
+            canary: &rollout.canary,
+            templates: &rollout.templates,
+        };
+        let others: Vec<Probe> = probes
+            .iter()
+            .filter(|probe| **probe != Probe::Applied)
+            .cloned()
+            .collect();
         let count = u32::try_from(probes.len()).unwrap_or(AT_ONCE);
         let turn = self.turns.acquire_many(count.min(AT_ONCE)).await;
         let turn = turn.map_err(|error| Error::internal("nobody may ask").because(error))?;
-        let answers = self.observer.ask(subject, probes, now).await;
+        let about_cluster = async {
+            match others.len() < probes.len() {
+                true => applied(rollout, self.observer, cluster, now)
+                    .await
+                    .map(Some),
+                false => Ok(None),
+            }
+        };
+        let (found, applied) =
+            tokio::join!(self.observer.ask(&subject, &others, now), about_cluster);
         drop(turn);
-        answers
+        let mut answers = found?;
+        let applied = applied?.map(|applied| (Probe::Applied, Answer::Applied(applied)));
+        answers.extend(applied);
+        Ok(answers)
     }
 
-    fn asked(&self, rollout: &Rollout, plan: Plan, answers: &Answers) -> Asked {
+    fn asked(
+        &self,
+        rollout: &Rollout,
+        plan: Plan,
+        answers: &Answers,
+        unasked: Option<Error>,
+    ) -> Asked {
         let said = |probe: &Probe, answer: &Answer| match (probe, answer) {
             (Probe::Webhook { index, .. }, Answer::Webhook(answer)) => {
                 Some((*index, answer.failure.clone()))
@@ -179,6 +215,7 @@ impl<'a> Asking<'a> {
                 .into_iter()
                 .filter_map(|(index, failure)| Some((index, failure?)))
                 .collect(),
+            unasked,
             plan,
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::asking::{Asked, Asking};
 use super::choose::{Choice, id};
+use super::tree::Tree;
 use crate::decide::Plan;
 use crate::error::{Error, Result};
 use crate::render;
@@ -31,28 +32,28 @@ pub(crate) struct Decided {
 /// [`Kind::Usage`](crate::error::Kind::Usage) when a Canary is named that is not
 /// there.
 pub(crate) async fn decide_all(
-    inventory: &Inventory,
+    tree: &Tree<'_>,
     asking: &Asking<'_>,
     choice: &Choice,
     now: Timestamp,
 ) -> Result<Vec<Decided>> {
-    let manifests = choice.of(inventory)?;
+    let manifests = choice.of(&tree.inventory)?;
     let decisions = manifests
         .iter()
-        .map(|manifest| decide_one(inventory, asking, manifest, now));
+        .map(|manifest| decide_one(tree, asking, manifest, now));
     let mut decided = join_all(decisions).await;
-    refuse_shared_targets(inventory, &manifests, &mut decided, now);
+    refuse_shared_targets(&tree.inventory, &manifests, &mut decided, now);
     Ok(decided)
 }
 
 async fn decide_one(
-    inventory: &Inventory,
+    tree: &Tree<'_>,
     asking: &Asking<'_>,
     manifest: &Manifest,
     now: Timestamp,
 ) -> Decided {
-    let mut decided = match rollout::resolve(inventory, manifest, now) {
-        Ok(rollout) => decide_rollout(asking, rollout, now).await,
+    let mut decided = match rollout::resolve(&tree.inventory, manifest, now) {
+        Ok(rollout) => decide_rollout(tree, asking, rollout, now).await,
         Err(error) => {
             let checked = rollout::check(manifest, now).ok();
             let status = checked.and_then(|checked| checked.canary.status);
@@ -66,14 +67,19 @@ async fn decide_one(
     decided
 }
 
-async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -> Decided {
+async fn decide_rollout(
+    tree: &Tree<'_>,
+    asking: &Asking<'_>,
+    rollout: Rollout,
+    now: Timestamp,
+) -> Decided {
     let before = rollout.canary.status.clone();
     let id = rollout.canary.id();
     let mut warnings = rollout.warnings.clone();
     warnings.extend(render::warnings(&rollout));
-    let decided = match render::facts(&rollout) {
+    let decided = match tree.facts(&rollout) {
         Ok(facts) => asking
-            .decide(&rollout, &facts, now)
+            .decide(&rollout, &facts, tree.cluster.as_ref(), now)
             .await
             .map(|asked| (facts, asked)),
         Err(error) => Err(error),
@@ -83,14 +89,15 @@ async fn decide_rollout(asking: &Asking<'_>, rollout: Rollout, now: Timestamp) -
             let Asked {
                 plan,
                 failures,
+                unasked,
                 assumed,
             } = asked;
             let mut outcome = Outcome::decided(id, &facts.revision, before.as_ref(), &plan);
             outcome.reasons.extend(not_called(&assumed));
+            outcome.failures.extend(unasked);
             let failures = failures.into_iter();
-            outcome.failures = failures
-                .map(|(index, why)| webhook_failure(&rollout, index, &why))
-                .collect();
+            let failures = failures.map(|(index, why)| webhook_failure(&rollout, index, &why));
+            outcome.failures.extend(failures);
             Decided {
                 outcome,
                 work: Some((rollout, plan)),

@@ -19,6 +19,8 @@ mod git_over_http;
 #[cfg(test)]
 mod in_place;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod promotion;
 #[cfg(test)]
 mod race;

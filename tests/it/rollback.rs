@@ -325,5 +325,14 @@ fn a_rollback_that_is_due_waits_for_no_prometheus() {
     world.prometheus.set("http_request", Says::Value(90.0));
     assert!(world.tick().contains("halted"));
     world.prometheus.set("", Says::Refusal("out of order"));
-    insta::assert_snapshot!(ticks(&world, 1), @"Failed 100/0 rolledBack: revision bb1ec46e rolled back: 1 failed check reached the threshold of 1");
+    let ran = world.next();
+    let result = ran.exits(4).result(PODINFO);
+    insta::assert_snapshot!(line(&result), @"Failed 100/0 rolledBack: revision bb1ec46e rolled back: 1 failed check reached the threshold of 1");
+    // What could not be asked is told all the same.
+    let failures = result["failures"].as_array().unwrap();
+    let told = failures[0].to_string();
+    assert!(
+        failures.len() == 1 && told.contains("out of order"),
+        "{told}"
+    );
 }

@@ -96,9 +96,9 @@ async fn play(
 ) -> Result<Vec<(Timestamp, Run)>> {
     let mut runs = Vec::new();
     for _ in 0..MOST_RUNS {
-        let world: World = repository.world(*now).await?;
+        let mut world: World = repository.world(*now).await?;
         let observer = DemoRepository::observer(metrics.address()?);
-        let run = tick(&world, &observer, &Choice::default()).await?;
+        let run = tick(&mut world, &observer, &Choice::default()).await?;
         let (done, at) = (!run.pushed, *now);
         *now = now.saturating_add(INTERVAL).unwrap_or(*now);
         if done && run.all_errors().next().is_none() {

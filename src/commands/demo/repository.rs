@@ -11,6 +11,7 @@ use url::Url;
 use crate::World;
 use crate::commands::git_options;
 use crate::error::{Error, Result};
+use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::branch::Branch;
@@ -18,7 +19,7 @@ use crate::repo::git::Repository;
 use crate::repo::push::Pushed;
 use crate::repo::{GitOptions, Signature};
 use crate::settings::{
-    Credentials, Environment, MetricsSettings, NotifySettings, Secrets, Settings,
+    Credentials, Environment, GithubSettings, MetricsSettings, NotifySettings, Secrets, Settings,
 };
 
 /// What the repository begins with.
@@ -175,12 +176,14 @@ impl DemoRepository {
             repository: self.open().await?,
             branch: Branch::new(BRANCH)?,
             remote: Some(REMOTE.to_owned()),
+            github: GitHub::new(GithubSettings::new(&Environment::default(), None)?),
             notifier: Notifier::new(NotifySettings::default()),
             dry_run: false,
             author: Signature {
                 name: "weirkeeper[bot]".to_owned(),
                 ..person(now)
             },
+            wait: None,
             deadline: Duration::from_secs(60),
         })
     }

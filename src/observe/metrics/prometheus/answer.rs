@@ -38,6 +38,8 @@ pub struct Ranged {
 pub struct Series {
     /// Its labels: `{code="200"}`.
     pub labels: String,
+    /// The same by name.
+    pub metric: BTreeMap<String, String>,
     /// Its samples, by time.
     pub points: Vec<(Timestamp, f64)>,
     /// When it has native histograms instead of samples.
@@ -196,6 +198,7 @@ pub(super) fn range(answer: &Answer) -> Result<Ranged, Unusable> {
         let histograms = found.histograms.unwrap_or_default();
         Ok(Series {
             labels: labels(&found.metric),
+            metric: found.metric,
             points: points.collect::<Result<_, Unusable>>()?,
             histograms: histograms
                 .iter()
