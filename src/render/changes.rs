@@ -32,15 +32,23 @@ impl Changes {
         manifest: &Manifest,
         edit: impl FnOnce(&mut Stream) -> Result<(), WeightError>,
     ) -> Result<()> {
-        let path = manifest.path();
-        let parsed = match self.texts.get(path) {
-            Some(text) => ParsedFile::parse(path, text.as_bytes())?,
-            None => match files.read(path)? {
-                Some(bytes) => ParsedFile::parse(path, &bytes)?,
-                None => return Err(Error::internal(format!("{path} is gone"))),
-            },
+        self.edit_file(files, manifest.path(), edit)
+    }
+
+    /// Edits a file; nothing is kept when the edit fails.
+    ///
+    /// # Errors
+    /// As [`edit`](Self::edit), or when there is no such file.
+    pub fn edit_file(
+        &mut self,
+        files: &Files,
+        path: &str,
+        edit: impl FnOnce(&mut Stream) -> Result<(), WeightError>,
+    ) -> Result<()> {
+        let Some(bytes) = self.read(files, path)? else {
+            return Err(Error::internal(format!("{path} is gone")));
         };
-        let ParsedFile { source, mut stream } = parsed;
+        let ParsedFile { source, mut stream } = ParsedFile::parse(path, &bytes)?;
         edit(&mut stream).map_err(|error| {
             let mut diagnostic = Diagnostic::error(error.to_string()).at(&source, error.span());
             diagnostic.hint = error.hint().map(str::to_owned);
@@ -50,6 +58,17 @@ impl Changes {
             self.put(path, stream.into_text());
         }
         Ok(())
+    }
+
+    /// A file as it is now; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read from its origin.
+    pub fn read(&self, files: &Files, path: &str) -> Result<Option<Vec<u8>>> {
+        match self.texts.get(path) {
+            Some(text) => Ok(Some(text.clone().into_bytes())),
+            None => Ok(files.read(path)?.map(|bytes| bytes.to_vec())),
+        }
     }
 
     /// Creates a file with one object.
@@ -64,10 +83,7 @@ impl Changes {
         object: &Value,
     ) -> Result<()> {
         if files.is_taken(path)? || self.texts.contains_key(path) {
-            return Err(Error::document(format!(
-                "{path} is in the way: a file with this name is to be generated"
-            ))
-            .hint("rename or remove it"));
+            return Err(in_the_way(path));
         }
         let body = to_text(object)
             .ok_or_else(|| Error::internal(format!("{path} cannot be written as YAML")))?;
@@ -105,4 +121,10 @@ impl Changes {
             };
         }
     }
+}
+
+/// The error that something else stands where a file is to be.
+pub(super) fn in_the_way(path: &str) -> Error {
+    let message = format!("{path} is in the way: a file with this name is to be generated");
+    Error::document(message).hint("rename or remove it")
 }

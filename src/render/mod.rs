@@ -2,9 +2,15 @@
 
 mod apply;
 mod changes;
+mod configs;
 mod facts;
+mod fields;
+mod patches;
 pub mod route;
+mod scaler;
 pub mod service;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 pub mod weights;

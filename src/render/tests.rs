@@ -1,5 +1,7 @@
 //! Plans carried out on a folder of manifests.
 
+mod workloads;
+
 use super::*;
 use crate::api::{Phase, Status, Traffic};
 use crate::decide::{Action, Effect, Plan, Routed};

@@ -1,19 +1,24 @@
 //! From a plan to edits.
 
+mod fields;
+mod place;
+mod restore;
 mod routes;
+mod services;
+mod workloads;
 
 use serde_yaml::Value;
 
 use crate::api::{FieldPath, Status};
 use crate::decide::{Effect, Plan};
 use crate::error::{Error, Result};
-use crate::render::changes::Changes;
-use crate::render::service::{ServiceRole, service};
+use crate::render::changes::{Changes, in_the_way};
+use crate::render::service::ServiceRole;
 use crate::render::weights::WeightError;
-use crate::render::workload::{SelectorLabel, primary, promote};
 use crate::repo::files::Files;
+use crate::repo::generated::Owner;
 use crate::repo::manifest::Manifest;
-use crate::repo::rollout::Rollout;
+use crate::repo::rollout::{Release, Rollout};
 use crate::yaml::{EditError, Stream};
 
 /// Edits everything that `plan` changes: manifests and the Canary's status.
@@ -52,105 +57,22 @@ impl Editor<'_> {
                 self.ensure_service(ServiceRole::Canary)?;
                 self.ensure_service(ServiceRole::Primary)
             }
-            Effect::CreatePrimary => self.create_primary(),
+            Effect::CreatePrimary | Effect::Promote => match &self.rollout.release {
+                Release::Copy(_) => self.write_primary(),
+                Release::Fields(fields) => self.promote_fields(fields),
+            },
             Effect::PointApexAtPrimary => self.ensure_service(ServiceRole::Apex),
             Effect::PointApexAtTarget => self.point_apex_at_target(),
             Effect::SetTraffic { traffic } => self.set_traffic(traffic),
             Effect::UpdateRoute { traffic } => self.update_route(traffic),
-            Effect::ScaleCanaryUp { replicas } => self.scale(replicas),
-            Effect::ScaleCanaryToZero => self.scale(Some(0)),
-            Effect::Promote => self.promote(),
-            Effect::RestoreTarget => Err(Error::internal("a target is not taken back yet")),
+            Effect::ScaleCanaryUp { replicas } => self.scale_up(replicas),
+            Effect::ScaleCanaryToZero => self.scale_to_zero(),
+            Effect::RestoreTarget => match &self.rollout.release {
+                Release::Copy(_) => self.restore_target(),
+                Release::Fields(fields) => self.restore_fields(fields),
+            },
             Effect::Defer { .. } => Ok(()),
         }
-    }
-
-    /// Creates the Service, or makes the one that is there select the right
-    /// pods. Nothing else of it is touched.
-    fn ensure_service(&mut self, role: ServiceRole) -> Result<()> {
-        let Some(copied) = self.rollout.release.copied() else {
-            return Ok(());
-        };
-        let label = SelectorLabel::of(&copied.built)?;
-        let existing = match role {
-            ServiceRole::Apex => &self.rollout.apex_service,
-            ServiceRole::Primary => &self.rollout.primary_service,
-            ServiceRole::Canary => &self.rollout.canary_service,
-        };
-        let Some(existing) = existing else {
-            let spec = &self.rollout.canary.spec;
-            let object = service(role, spec, &label, self.namespace(), &copied.built);
-            return self.create("service", &role.name(spec), &object);
-        };
-        let path = FieldPath::root()
-            .key("spec")
-            .key("selector")
-            .key(&label.key);
-        let selected = Value::from(role.selects(&label));
-        self.edit(existing, |stream| {
-            Ok(stream.assign(existing.document, &path, &selected)?)
-        })
-    }
-
-    /// What was before the Canary: the public name leads to the target. An apex
-    /// Service that is gone stays gone.
-    fn point_apex_at_target(&mut self) -> Result<()> {
-        let rollout = self.rollout;
-        let (Some(copied), Some(apex)) = (rollout.release.copied(), &rollout.apex_service) else {
-            return Ok(());
-        };
-        let label = SelectorLabel::of(&copied.built)?;
-        let path = FieldPath::root()
-            .key("spec")
-            .key("selector")
-            .key(&label.key);
-        let selected = Value::from(label.value);
-        self.edit(apex, |stream| {
-            Ok(stream.assign(apex.document, &path, &selected)?)
-        })
-    }
-
-    fn create_primary(&mut self) -> Result<()> {
-        let Some(copied) = self.rollout.release.copied() else {
-            return Ok(());
-        };
-        let name = self.rollout.canary.spec.primary_name();
-        let object = primary(&copied.built, &name)?;
-        let kind = copied.target.kind.to_lowercase();
-        self.create(&kind, &name, &object)
-    }
-
-    fn scale(&mut self, replicas: Option<i64>) -> Result<()> {
-        let Some(copied) = self.rollout.release.copied() else {
-            return Ok(());
-        };
-        let target = &copied.target;
-        let path = FieldPath::root().key("spec").key("replicas");
-        let present = crate::render::workload::get(&target.value, &["spec", "replicas"]).is_some();
-        self.edit(target, |stream| match replicas {
-            Some(replicas) => Ok(stream.assign(target.document, &path, &replicas.into())?),
-            None if present => Ok(stream.remove_key(target.document, &path)?),
-            None => Ok(()),
-        })
-    }
-
-    /// Copies the pod template; only what differs is edited.
-    fn promote(&mut self) -> Result<()> {
-        let rollout = self.rollout;
-        let Some(copied) = rollout.release.copied() else {
-            return Ok(());
-        };
-        let Some(existing) = &copied.primary else {
-            return self.create_primary();
-        };
-        let replicas = rollout.canary.spec.autoscaler_ref.is_none();
-        let mut promoted = existing.value.clone();
-        promote(&copied.built, &mut promoted, replicas)?;
-        let spec = promoted.get("spec").cloned().unwrap_or_default();
-        let path = FieldPath::root().key("spec");
-        self.edit(existing, |stream| {
-            Ok(stream.assign(existing.document, &path, &spec)?)
-        })
     }
 
     fn write_status(&mut self, status: &Status) -> Result<()> {
@@ -165,43 +87,39 @@ impl Editor<'_> {
 
     /// Writes a new file where the rollout is at home and lists it there.
     fn create(&mut self, kind: &str, name: &str, object: &Value) -> Result<()> {
-        let file = format!("{name}-{kind}.yaml");
-        let path = match self.folder() {
-            "" => file,
-            folder => format!("{folder}/{file}"),
-        };
-        let comment = format!(
-            "Generated by Weirkeeper for Canary {}.",
-            self.rollout.canary.metadata.name
-        );
+        let file = format!("{name}-{}.yaml", kind.to_lowercase());
+        let path = join(self.folder(), &file);
+        let comment = self.comment();
         self.changes.create(self.files, &path, &comment, object)?;
         let Some(home) = &self.rollout.home else {
             return Ok(());
         };
-        let kustomization = &home.kustomization;
-        let folder = kustomization.folder();
-        let entry = match folder {
-            "" => path.clone(),
-            folder => path
-                .strip_prefix(folder)
-                .map_or(path.as_str(), |rest| rest.trim_start_matches('/'))
-                .to_owned(),
+        let entry = relative(home.kustomization.folder(), &path);
+        self.list("resources", &entry.into(), |item| {
+            let listed = item.as_str();
+            listed.is_some_and(|listed| is_same_file(listed, entry))
+        })
+    }
+
+    /// Adds an entry to a list of the home kustomization, unless one of those
+    /// there `is_it`: Kustomize refuses a file that it is told of twice, and that
+    /// of a file that somebody removed may still be there.
+    fn list(&mut self, list: &str, entry: &Value, is_it: impl Fn(&Value) -> bool) -> Result<()> {
+        let Some(home) = &self.rollout.home else {
+            return Ok(());
         };
-        let resources = FieldPath::root().key("resources");
+        let kustomization = &home.kustomization;
+        let path = FieldPath::root().key(list);
         self.edit(kustomization, |stream| {
             let current = stream.documents()[kustomization.document].to_value();
             let current = current.map_err(EditError::from)?;
-            let listed = current.get("resources").and_then(Value::as_sequence);
+            let listed = current.get(list).and_then(Value::as_sequence);
             let listed = listed.map(Vec::as_slice).unwrap_or_default();
-            if listed.iter().any(|item| names_file(item, &entry)) {
+            if listed.iter().any(is_it) {
                 return Ok(());
             }
-            Ok(stream.insert_item(
-                kustomization.document,
-                &resources,
-                listed.len(),
-                &entry.clone().into(),
-            )?)
+            let path = path.index(listed.len());
+            Ok(stream.assign(kustomization.document, &path, entry)?)
         })
     }
 
@@ -211,6 +129,12 @@ impl Editor<'_> {
         edit: impl FnOnce(&mut Stream) -> Result<(), WeightError>,
     ) -> Result<()> {
         self.changes.edit(self.files, manifest, edit)
+    }
+
+    /// What stands at the top of a generated file: whose it is.
+    fn comment(&self) -> String {
+        let rollout = self.rollout;
+        Owner::new(rollout.canary.id(), rollout.manifest.path()).comment()
     }
 
     /// The folder for new files: the target's, unless others share that one.
@@ -231,15 +155,29 @@ impl Editor<'_> {
     }
 }
 
-/// Does an entry of `resources` name the file `path`? The entry of a file that
-/// somebody removed may still be there, and kustomize refuses a file it is told
-/// of twice.
-fn names_file(entry: &Value, path: &str) -> bool {
+/// The path of `file` in `folder`.
+fn join(folder: &str, file: &str) -> String {
+    match folder {
+        "" => file.to_owned(),
+        folder => format!("{folder}/{file}"),
+    }
+}
+
+/// `path` as a kustomization in `folder` names it.
+fn relative<'a>(folder: &str, path: &'a str) -> &'a str {
+    match folder {
+        "" => path,
+        folder => path
+            .strip_prefix(folder)
+            .map_or(path, |rest| rest.trim_start_matches('/')),
+    }
+}
+
+/// Do two entries name the same file?
+fn is_same_file(one: &str, other: &str) -> bool {
     let plain = |text: &str| {
         let parts = text.split('/').filter(|part| !matches!(*part, "" | "."));
         parts.collect::<Vec<_>>().join("/")
     };
-    entry
-        .as_str()
-        .is_some_and(|entry| plain(entry) == plain(path))
+    plain(one) == plain(other)
 }

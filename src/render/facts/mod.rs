@@ -5,21 +5,24 @@ mod selectors;
 
 use serde_yaml::Value;
 
-use super::workload::{get, primary_template, revision};
+use super::workload::{Source, get, images_are_current, primary_template, replicas, revision};
+use super::{configs, fields, scaler};
 use crate::decide::{Facts, Primary};
 use crate::diagnostic::Diagnostic;
-use crate::error::Result;
-use crate::repo::rollout::{Copied, Fields, Release, Rollout};
+use crate::error::{Error, Result};
+use crate::repo::manifest::Manifest;
+use crate::repo::rollout::{Copied, Release, Rollout};
 
 /// Reads the facts of a rollout from its manifests.
 ///
 /// # Errors
-/// When the target has no usable selector label, or a route cannot carry
-/// the traffic: no rule has both backends, or a weight is not a number.
+/// When the target has no usable selector label, the primary is not this
+/// Canary's alone, or a route cannot carry the traffic: no rule has both
+/// backends, or a weight is not a number.
 pub fn facts(rollout: &Rollout) -> Result<Facts> {
     let workloads = match &rollout.release {
         Release::Copy(copied) => of_copy(rollout, copied)?,
-        Release::Fields(fields) => of_fields(fields),
+        Release::Fields(fields) => fields::facts(fields),
     };
     routes::check(rollout)?;
     Ok(Facts {
@@ -37,40 +40,55 @@ pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
 }
 
 fn of_copy(rollout: &Rollout, copied: &Copied) -> Result<Facts> {
-    let template = primary_template(&copied.built)?;
+    let source = Source {
+        copied,
+        home: rollout.home.as_ref(),
+    };
+    let template = primary_template(source)?;
     selectors::fit(rollout, copied)?;
-    let primary = match &copied.primary {
+    let primary_value = copied.primary.as_ref().map(|primary| &primary.value);
+    let primary = match primary_value {
         None => Primary::Missing,
-        Some(primary) if get(&primary.value, &["spec", "template"]) == Some(&template) => {
-            Primary::Current
-        }
+        Some(primary) if has_all(source, primary, &template) => Primary::Current,
         Some(_) => Primary::Different,
     };
-    let primary_value = copied.primary.as_ref().map(|primary| &primary.value);
+    if let Some(primary) = &copied.primary {
+        is_ours(rollout, primary)?;
+    }
+    let scaler = copied.scaler.as_ref();
+    let least = scaler.map(|scaler| scaler::least(&scaler.built).unwrap_or(1).max(1));
     Ok(Facts {
         revision: revision(&copied.built),
+        configs: configs::checksums(copied),
         primary,
-        primary_replicas: primary_value.and_then(replicas),
+        primary_replicas: primary_value.and_then(|primary| replicas(primary).or(least)),
         target_replicas: replicas(&copied.built),
         services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
         ..Facts::default()
     })
 }
 
-/// People own both sides, and their Services with them.
-fn of_fields(fields: &Fields) -> Facts {
-    let is_current = |pair: &crate::repo::rollout::FieldPair| pair.from.value == pair.to.value;
-    Facts {
-        primary: match fields.pairs.iter().all(is_current) {
-            true => Primary::Current,
-            false => Primary::Different,
-        },
-        services: true,
-        scales: false,
-        ..Facts::default()
-    }
+/// Does the primary have what the target has now: pod template, images, configs?
+fn has_all(source: Source<'_>, primary: &Value, template: &Value) -> bool {
+    get(primary, &["spec", "template"]) == Some(template)
+        && images_are_current(source)
+        && source.copied.configs.iter().all(configs::is_current)
 }
 
-fn replicas(workload: &Value) -> Option<i64> {
-    get(workload, &["spec", "replicas"])?.as_i64()
+/// A primary in a base would be promoted for all who share it.
+fn is_ours(rollout: &Rollout, primary: &Manifest) -> Result<()> {
+    let home = rollout.home.as_ref();
+    let Some(home) = home.filter(|home| home.shares(primary)) else {
+        return Ok(());
+    };
+    let message = "is shared with others: a promotion would reach all of them";
+    let folder = home.kustomization.folder();
+    let name = &primary.name;
+    Err(
+        Error::document(format!("the primary {name} is not this Canary's alone"))
+            .at([primary.error_at("metadata.name", message)])
+            .hint(format!(
+                "remove it there to have one generated in {folder}, or move it there"
+            )),
+    )
 }
