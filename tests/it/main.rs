@@ -25,6 +25,8 @@ mod promotion;
 #[cfg(test)]
 mod race;
 #[cfg(test)]
+mod repos;
+#[cfg(test)]
 mod revert;
 #[cfg(test)]
 mod rollback;

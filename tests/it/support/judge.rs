@@ -142,8 +142,7 @@ fn check_routes(canary: &Document, documents: &[Document]) -> Result<(), String>
             .ok_or_else(|| format!("no route {name} below `{folder}`"))?;
         let mut rules = 0;
         for rule in sequence(&route.value["spec"]["rules"]) {
-            let ours = wanted["name"].is_null() || wanted["rule"].is_null();
-            if !ours && rule["name"] != wanted["rule"] {
+            if !wanted["rule"].is_null() && rule["name"] != wanted["rule"] {
                 continue;
             }
             if let Some(weights) = canary.weights(&rule) {

@@ -10,6 +10,7 @@ pub(crate) mod judge;
 pub(crate) mod program;
 pub(crate) mod prometheus;
 pub(crate) mod proxy;
+pub(crate) mod walk;
 #[allow(dead_code, reason = "shared with the unit tests, which use more of it")]
 #[path = "../../../src/repo/testing.rs"]
 pub(crate) mod world;
