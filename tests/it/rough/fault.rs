@@ -96,9 +96,10 @@ impl Fragile {
             }
             Kind::PrometheusCut | Kind::PrometheusSilence => {
                 let bytes = dice.below(200);
-                self.prometheus.set(Some(match kind {
-                    Kind::PrometheusCut => Trouble::Cut(Way::Down, bytes),
-                    _ => Trouble::Hang(Way::Down, bytes),
+                self.prometheus.set(Some(if kind == Kind::PrometheusCut {
+                    Trouble::Cut(Way::Down, bytes)
+                } else {
+                    Trouble::Hang(Way::Down, bytes)
                 }));
                 let ran = self.call().run();
                 let happened = self.prometheus.happened();
