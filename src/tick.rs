@@ -5,6 +5,7 @@ mod asking;
 mod choose;
 mod committing;
 mod deciding;
+mod deleted;
 mod publish;
 mod telling;
 mod tree;
@@ -12,7 +13,6 @@ mod waiting;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
@@ -33,6 +33,7 @@ pub(crate) use asking::Asking;
 pub(crate) use choose::id;
 pub use choose::{Choice, Shard, select};
 pub(crate) use deciding::{Decided, decide_all};
+use deleted::decide_deleted;
 use publish::Published;
 pub(crate) use tree::Tree;
 pub use waiting::Wait;
@@ -100,9 +101,16 @@ enum Decider<'a> {
 }
 
 impl Decider<'_> {
-    async fn decide(&self, tree: &Tree<'_>, now: Timestamp) -> Result<Vec<Decided>> {
+    async fn decide(&self, world: &World, base: Oid, tree: &Tree<'_>) -> Result<Vec<Decided>> {
+        let now = world.author.time;
         match self {
-            Self::Step(asking, choice) => decide_all(tree, asking, choice, now).await,
+            Self::Step(asking, choice) => {
+                let mut decided = decide_all(tree, asking, choice, now).await?;
+                let repository = &world.repository;
+                let deleted = decide_deleted(repository, base, tree, asking, choice, now);
+                decided.extend(deleted.await);
+                Ok(decided)
+            }
         }
     }
 }
@@ -135,7 +143,7 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
         let tree = world.tree(base).await?;
         let canaries = tree.inventory.canaries().len();
         tracing::debug!(canaries, "read");
-        let mut decided = decider.decide(&tree, world.author.time).await?;
+        let mut decided = decider.decide(world, base, &tree).await?;
         tracing::debug!("decided");
         let tip = match world.dry_run {
             true => base,

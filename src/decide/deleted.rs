@@ -1,4 +1,4 @@
-//! A Canary that somebody deleted in the middle of a rollout.
+//! A Canary that somebody deleted while something of its rollout is left.
 
 use jiff::Timestamp;
 
@@ -6,60 +6,72 @@ use super::{Action, Answers, Effect, Facts, Notice, Plan, tick::Tick};
 use crate::api::{AlertSeverity, Canary, Phase, Traffic};
 
 /// What is left to do for a Canary that is gone (Flagger: `finalizer.go`), from
-/// its last version; `None` once its route sends nothing to the canary.
+/// its last version; `None` when nothing is.
 ///
-/// All traffic goes to the primary. With `revertOnDeletion` the target is scaled
-/// up first, and once `is_ready` says that it runs, the apex Service selects it
-/// again in the commit that sets the weights. There is no document to keep a
-/// state in: the plans have effects only, and the weights tell what is done.
+/// All traffic goes to the primary at once. With `revertOnDeletion` the target is
+/// scaled up, and once `is_ready` says that it runs, the apex Service selects it
+/// again; the route is not reverted, as in Flagger. There is no document to keep
+/// a state in: the plans have effects only, and the manifests tell what is done.
 #[must_use]
 pub fn deleted(canary: &Canary, facts: &Facts, is_ready: bool, now: Timestamp) -> Option<Plan> {
     let routed = facts.routed.traffic();
-    if routed.canary == 0 && !routed.mirrored && facts.exposed == 0 {
+    let exposed = routed.canary != 0 || routed.mirrored || facts.exposed > 0;
+    let reverts = canary.spec.revert_on_deletion.unwrap_or(false) && facts.scales;
+    let idle = reverts && facts.target_replicas == Some(0);
+    let apex = reverts && facts.apex_at_primary;
+    if !(exposed || idle || apex) {
         return None;
     }
     let answers = Answers::new();
     let tick = Tick::new(canary, facts, &answers, now);
     let target = tick.target();
-    let reverts = canary.spec.revert_on_deletion.unwrap_or(false) && facts.scales;
-    if reverts && facts.target_replicas == Some(0) {
-        let replicas = tick.replicas_when_up();
-        let reason = format!("the Canary was deleted, scaling up {target} to take over");
-        return Some(Plan {
-            phase: Some(Phase::Terminating),
-            traffic: Some(routed),
-            effects: vec![Effect::ScaleCanaryUp { replicas }],
-            reasons: vec![reason],
-            ..Plan::bare(Action::Held)
-        });
-    }
-    if reverts && !is_ready {
-        let reason = format!("the Canary was deleted, waiting until {target} can take over");
-        return Some(Plan {
-            phase: Some(Phase::Terminating),
-            traffic: Some(routed),
-            reasons: vec![reason],
-            ..Plan::bare(Action::Held)
-        });
-    }
-    let traffic = Traffic::PRIMARY;
     let mut effects = Vec::new();
-    let mut reason = "the Canary was deleted, all traffic goes to the primary".to_owned();
-    if reverts {
-        effects.push(Effect::PointApexAtTarget);
-        reason.push_str(", the public Service back to the target");
+    let mut told = Vec::new();
+    if exposed {
+        let traffic = Traffic::PRIMARY;
+        effects.push(Effect::SetTraffic { traffic });
+        told.push("all traffic goes to the primary".to_owned());
     }
-    effects.push(Effect::SetTraffic { traffic });
+    if idle {
+        let replicas = tick.replicas_when_up();
+        effects.push(Effect::ScaleCanaryUp { replicas });
+        told.push(format!("{target} is scaled up to take over"));
+    }
+    let is_over = match (exposed || idle, apex) {
+        (true, _) => !reverts,
+        (false, true) if is_ready => {
+            effects.push(Effect::PointApexAtTarget);
+            told.push(format!("the public Service leads to {target} again"));
+            true
+        }
+        (false, _) => {
+            told.push(format!("waiting until {target} can take over"));
+            false
+        }
+    };
+    let reason = format!("the Canary was deleted: {}", told.join(", "));
+    let alert = Notice {
+        severity: AlertSeverity::Warn,
+        message: format!("{target}: {reason}"),
+        details: false,
+    };
+    let action = match (exposed, effects.is_empty()) {
+        (true, _) => Action::RolledBack,
+        (false, true) => Action::Held,
+        (false, false) => Action::Idle,
+    };
     Some(Plan {
-        phase: Some(Phase::Terminated),
-        traffic: Some(traffic),
+        phase: Some(match is_over {
+            true => Phase::Terminated,
+            false => Phase::Terminating,
+        }),
+        traffic: Some(match exposed {
+            true => Traffic::PRIMARY,
+            false => routed,
+        }),
+        alerts: Some(alert).filter(|_| exposed).into_iter().collect(),
         effects,
-        alerts: vec![Notice {
-            severity: AlertSeverity::Warn,
-            message: format!("{target}: {reason}"),
-            details: false,
-        }],
         reasons: vec![reason],
-        ..Plan::bare(Action::RolledBack)
+        ..Plan::bare(action)
     })
 }

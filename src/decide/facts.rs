@@ -20,6 +20,8 @@ pub struct Facts {
     pub target_replicas: Option<i64>,
     /// Does Weirkeeper scale the target? In mode `fields` people do.
     pub scales: bool,
+    /// Does the apex Service select the primary's pods?
+    pub apex_at_primary: bool,
     /// Why the repository as a whole is frozen, from its freeze file.
     pub frozen: Option<String>,
     /// Are the Services of primary and target in the repository?
@@ -42,6 +44,7 @@ impl Default for Facts {
             primary_replicas: None,
             target_replicas: None,
             scales: true,
+            apex_at_primary: false,
             frozen: None,
             services: false,
             routed: Routed::default(),

@@ -107,7 +107,9 @@ pub(super) fn carry_out(effect: Effect, facts: &mut Facts) {
         Effect::ScaleCanaryUp { replicas } => facts.target_replicas = replicas,
         Effect::ScaleCanaryToZero => facts.target_replicas = Some(0),
         Effect::RestoreTarget => facts.primary = Primary::Current,
-        Effect::PointApexAtPrimary | Effect::PointApexAtTarget | Effect::Defer { .. } => {}
+        Effect::PointApexAtPrimary => facts.apex_at_primary = true,
+        Effect::PointApexAtTarget => facts.apex_at_primary = false,
+        Effect::Defer { .. } => {}
     }
 }
 

@@ -47,6 +47,9 @@ pub struct Rollout {
     /// The AlertProvider of each alert whose provider is there and valid, by
     /// position.
     pub alert_providers: BTreeMap<usize, AlertProvider>,
+    /// Was the Canary deleted? This is then its last version, and nothing is
+    /// written to it.
+    pub is_deleted: bool,
     /// What does not stop the rollout.
     pub warnings: Vec<Diagnostic>,
 }
@@ -190,6 +193,7 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
             canary,
             templates,
             alert_providers,
+            is_deleted: false,
             warnings,
         }),
         _ => Err(invalid(manifest, errors, warnings)),

@@ -47,6 +47,11 @@ impl<'a> Cluster<'a> {
         }
     }
 
+    /// The commits that led to what is judged.
+    pub(super) fn history(&self) -> &History<'a> {
+        &self.history
+    }
+
     async fn by_revisions(&self, of: &Committed<'_>, observer: &Observer) -> Result<Applied> {
         let subject = Subject {
             canary: &of.rollout.canary,

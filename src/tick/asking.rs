@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::applied::{Cluster, applied};
+use crate::api::{Analysis, ReadinessFrom};
 use crate::decide::{
     self, Action, Answer, Answers, Applied, Facts, Next, Plan, Primary, Probe, Readiness,
     WebhookAnswer, Workload,
@@ -145,6 +146,36 @@ impl<'a> Asking<'a> {
             }
         }
         Err(Error::internal("the decision asks again and again"))
+    }
+
+    /// Is the target ready?
+    ///
+    /// # Errors
+    /// When nobody can be asked.
+    pub(super) async fn is_ready(
+        &self,
+        rollout: &Rollout,
+        cluster: Option<&Cluster<'_>>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let spec = &rollout.canary.spec;
+        let percent = spec.analysis.as_ref();
+        let percent = percent.and_then(|analysis| analysis.canary_ready_threshold);
+        let probe = match spec.gitops().readiness_from() {
+            ReadinessFrom::Applied => Probe::Applied,
+            ReadinessFrom::Prometheus | ReadinessFrom::None => Probe::Readiness {
+                workload: Workload::Canary,
+                percent: percent.unwrap_or(Analysis::READY_THRESHOLD),
+                deadline: None,
+            },
+        };
+        let answers = self.answers(rollout, &[probe], cluster, now).await?;
+        Ok(answers.values().all(|answer| {
+            matches!(
+                answer,
+                Answer::Readiness(Readiness::Ready) | Answer::Applied(Applied::Since(_))
+            )
+        }))
     }
 
     /// Asks everybody at once, when it is this one's turn: the observer, and who

@@ -30,6 +30,14 @@ impl Choice {
         }
         Ok(chosen)
     }
+
+    /// Is the Canary `id`, `namespace/name`, one of them?
+    #[must_use]
+    pub fn takes(&self, id: &str) -> bool {
+        let mut named = self.only.iter().map(|name| name.trim());
+        let named = named.all(str::is_empty) || self.only.iter().any(|name| name.trim() == id);
+        named && self.shard.is_none_or(|shard| shard.has(id))
+    }
 }
 
 /// One part of the Canaries, so that the jobs of a matrix share them. Which part

@@ -9,6 +9,7 @@ mod bad_input;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod deleted;
 mod demo;
 #[cfg(test)]
 mod engine;

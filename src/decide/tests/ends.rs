@@ -167,17 +167,21 @@ fn a_deleted_canary_leaves_the_traffic_on_the_primary() {
 fn with_revert_on_deletion_the_target_takes_over() {
     let mut world = gone(true);
     world.facts.target_replicas = Some(0);
+    world.facts.apex_at_primary = true;
+    let traffic = Traffic::PRIMARY;
     let up = deleted(&world.canary, &world.facts, true, world.now).unwrap();
-    assert_eq!(up.effects, [Effect::ScaleCanaryUp { replicas: Some(2) }]);
+    assert_eq!(
+        up.effects,
+        [
+            Effect::SetTraffic { traffic },
+            Effect::ScaleCanaryUp { replicas: Some(2) }
+        ]
+    );
     world.commit(&up);
     let waits = deleted(&world.canary, &world.facts, false, world.now).unwrap();
     assert!(waits.is_empty());
     let over = deleted(&world.canary, &world.facts, true, world.now).unwrap();
-    let traffic = Traffic::PRIMARY;
-    assert_eq!(
-        over.effects,
-        [Effect::PointApexAtTarget, Effect::SetTraffic { traffic }]
-    );
+    assert_eq!(over.effects, [Effect::PointApexAtTarget]);
     world.commit(&over);
     assert_eq!(deleted(&world.canary, &world.facts, true, world.now), None);
 

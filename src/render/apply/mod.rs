@@ -37,8 +37,8 @@ pub fn apply(plan: &Plan, rollout: &Rollout, files: &Files, changes: &mut Change
         editor.carry_out(*effect)?;
     }
     match editor.status.take() {
-        Some(status) => editor.write_status(&status),
-        None => Ok(()),
+        Some(status) if !rollout.is_deleted => editor.write_status(&status),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -63,6 +63,7 @@ fn of_copy(rollout: &Rollout, copied: &Copied) -> Result<Facts> {
         primary,
         primary_replicas: primary_value.and_then(|primary| replicas(primary).or(least)),
         target_replicas: replicas(&copied.built),
+        apex_at_primary: selectors::apex_at_primary(rollout, copied)?,
         services: rollout.canary_service.is_some() && rollout.primary_service.is_some(),
         ..Facts::default()
     })

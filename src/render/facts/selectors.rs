@@ -7,6 +7,17 @@ use crate::error::{Error, Result};
 use crate::render::workload::{SelectorLabel, get, pod_labels};
 use crate::repo::rollout::{Copied, Rollout};
 
+/// Does the apex Service select the primary's pods?
+///
+/// # Errors
+/// When the target has no usable selector label.
+pub(super) fn apex_at_primary(rollout: &Rollout, copied: &Copied) -> Result<bool> {
+    let label = SelectorLabel::of(&copied.built)?;
+    let apex = rollout.apex_service.as_ref();
+    let selected = apex.and_then(|apex| get(&apex.value, &["spec", "selector", &label.key]));
+    Ok(selected.and_then(Value::as_str) == Some(&*label.primary_value()))
+}
+
 /// Primary and Services that were there before must select the pods they stand
 /// for once their selector label is right: else a step would send traffic to
 /// nobody.
