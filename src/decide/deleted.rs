@@ -2,18 +2,18 @@
 
 use jiff::Timestamp;
 
-use super::{Action, Answers, Effect, Facts, Notice, Plan, tick::Tick};
+use super::{Action, Answers, Effect, Facts, Notice, Plan, Readiness, tick::Tick};
 use crate::api::{AlertSeverity, Canary, Phase, Traffic};
 
 /// What is left to do for a Canary that is gone (Flagger: `finalizer.go`), from
 /// its last version; `None` when nothing is.
 ///
 /// All traffic goes to the primary at once. With `revertOnDeletion` the target is
-/// scaled up, and once `is_ready` says that it runs, the apex Service selects it
-/// again; the route is not reverted, as in Flagger. There is no document to keep
-/// a state in: the plans have effects only, and the manifests tell what is done.
+/// scaled up, and once it is `ready` the apex Service selects it again; the route
+/// is not reverted, as in Flagger. There is no document to keep a state in: the
+/// plans have effects only, and the manifests tell what is done.
 #[must_use]
-pub fn deleted(canary: &Canary, facts: &Facts, is_ready: bool, now: Timestamp) -> Option<Plan> {
+pub fn deleted(canary: &Canary, facts: &Facts, ready: &Readiness, now: Timestamp) -> Option<Plan> {
     let routed = facts.routed.traffic();
     let exposed = routed.canary != 0 || routed.mirrored || facts.exposed > 0;
     let reverts = canary.spec.revert_on_deletion.unwrap_or(false) && facts.scales;
@@ -37,15 +37,15 @@ pub fn deleted(canary: &Canary, facts: &Facts, is_ready: bool, now: Timestamp) -
         effects.push(Effect::ScaleCanaryUp { replicas });
         told.push(format!("{target} is scaled up to take over"));
     }
-    let is_over = match (exposed || idle, apex) {
-        (true, _) => !reverts,
-        (false, true) if is_ready => {
+    let is_over = match ready {
+        _ if exposed || idle => !reverts,
+        Readiness::Ready => {
             effects.push(Effect::PointApexAtTarget);
             told.push(format!("the public Service leads to {target} again"));
             true
         }
-        (false, _) => {
-            told.push(format!("waiting until {target} can take over"));
+        Readiness::NotReady(why) | Readiness::Stuck(why) | Readiness::Unknown(why) => {
+            told.push(format!("{target} cannot take over yet: {why}"));
             false
         }
     };

@@ -1,10 +1,11 @@
 //! What holds for every Canary and every answer.
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::world::World;
-use super::{Effect, Readiness, Reading};
-use crate::api::{Phase, Traffic};
+use super::{Action, Applied, Effect, Readiness, Reading, Word};
+use crate::api::{AppliedFrom, Phase, Status, Traffic};
 
 /// What happens before one tick.
 #[derive(Debug, Clone)]
@@ -18,6 +19,51 @@ struct Event {
     against: Vec<&'static str>,
     /// Another number of iterations.
     iterations: Option<i64>,
+    calendar: Calendar,
+}
+
+/// What the clock, the cluster and people do before one tick.
+#[derive(Debug, Clone)]
+struct Calendar {
+    /// What is known of the last commit; with a time as seconds before now.
+    applied: Result<Option<i64>, Applied>,
+    /// Seconds after the tick was due.
+    late: i64,
+    missed: Reading,
+    frozen: bool,
+    word: Option<Word>,
+}
+
+fn calendar() -> impl Strategy<Value = Calendar> {
+    let applied = prop_oneof![
+        6 => Just(Ok(None)),
+        1 => (0i64..200).prop_map(|ago| Ok(Some(ago))),
+        1 => Just(Err(Applied::NotYet("not yet".into()))),
+        1 => Just(Err(Applied::Failing("suspended".into()))),
+        1 => Just(Err(Applied::Unknown("nobody knows".into()))),
+    ];
+    let word = prop_oneof![
+        6 => Just(Word::Approve(None)),
+        1 => Just(Word::Abort),
+        2 => Just(Word::Pause),
+        4 => Just(Word::Resume),
+        1 => Just(Word::Retry),
+    ];
+    let late = prop_oneof![4 => Just(0i64), 1 => 1i64..2000];
+    (
+        applied,
+        late,
+        reading(),
+        prop::bool::weighted(0.1),
+        prop::option::weighted(0.3, word),
+    )
+        .prop_map(|(applied, late, missed, frozen, word)| Calendar {
+            applied,
+            late,
+            missed,
+            frozen,
+            word,
+        })
 }
 
 fn readiness() -> impl Strategy<Value = Readiness> {
@@ -60,9 +106,10 @@ fn event() -> impl Strategy<Value = Event> {
         prop::option::weighted(0.05, 0i64..=100),
         prop::sample::subsequence(GATES.to_vec(), 0..=2),
         prop::option::weighted(0.05, 1i64..6),
+        calendar(),
     )
         .prop_map(
-            |(primary, target, reading, release, hand, against, iterations)| Event {
+            |(primary, target, reading, release, hand, against, iterations, calendar)| Event {
                 primary,
                 target,
                 reading,
@@ -70,8 +117,34 @@ fn event() -> impl Strategy<Value = Event> {
                 hand,
                 against,
                 iterations,
+                calendar,
             },
         )
+}
+
+/// A way to live in Git.
+fn gitops() -> impl Strategy<Value = String> {
+    let gates = [
+        "confirm-rollout",
+        "confirm-traffic-increase",
+        "confirm-promotion",
+    ];
+    let gates = prop::sample::subsequence(gates.to_vec(), 0..=3);
+    let applied = prop::sample::select(vec!["none", "githubStatus"]);
+    let after = prop::sample::select(vec![
+        "",
+        ", timeout: 5m",
+        ", timeout: 5m, onTimeout: approve",
+    ]);
+    let failure = prop::sample::select(vec!["hold", "revert"]);
+    (gates, after, applied, failure).prop_map(|(gates, after, applied, failure)| {
+        let gates: Vec<String> = gates
+            .iter()
+            .map(|gate| format!("{{type: {gate}{after}}}"))
+            .collect();
+        let gates = gates.join(", ");
+        format!("{{gates: [{gates}], applied: {{from: {applied}}}, onFailure: {failure}}}")
+    })
 }
 
 /// An analysis as a user may write it, also with steps that validation refuses.
@@ -108,11 +181,104 @@ fn play(world: &mut World, event: &Event) {
         world.route(Traffic::canary(weight));
     }
     world.against = event.against.iter().map(|&name| name.to_owned()).collect();
+    let calendar = &event.calendar;
+    world.wait(calendar.late);
+    world.missed = calendar.missed.clone();
+    world.applied = match &calendar.applied {
+        Ok(None) => None,
+        Ok(Some(ago)) => {
+            let ago = SignedDuration::from_secs(*ago);
+            Some(Applied::Since(world.now.checked_sub(ago).unwrap()))
+        }
+        Err(applied) => Some(applied.clone()),
+    };
+    world.facts.frozen = calendar.frozen.then(|| "audit".to_owned());
     if let Some(analysis) = &mut world.canary.spec.analysis
         && let (Some(iterations), Some(_)) = (event.iterations, analysis.iterations)
     {
         analysis.iterations = Some(iterations);
     }
+}
+
+/// Nothing but what runs already goes on: while frozen, paused, or while the
+/// cluster does not run the last step.
+fn held_means_held(
+    world: &World,
+    event: &Event,
+    before: Traffic,
+    after: Traffic,
+    started: Option<Phase>,
+) -> Result<(), TestCaseError> {
+    let paused = world.status().paused.is_some();
+    let asks = world.canary.spec.gitops().applied_from() != AppliedFrom::None;
+    let lags = asks && event.calendar.applied.is_err();
+    if !paused && !lags && !event.calendar.frozen {
+        return Ok(());
+    }
+    // A primary that is stuck leaves the traffic to the canary.
+    let promoting = matches!(started, Some(Phase::Promoting | Phase::Finalising));
+    if !(promoting && event.primary == Readiness::Stuck("stuck".into())) {
+        prop_assert!(
+            after.canary <= before.canary,
+            "more traffic while it was held"
+        );
+        prop_assert!(
+            !after.mirrored || before.mirrored,
+            "mirrored while it was held"
+        );
+    }
+    let promotes = world.phase() == Some(Phase::Promoting) && started != world.phase();
+    prop_assert!(!promotes, "promoted while it was held");
+    Ok(())
+}
+
+/// However late it is.
+fn one_step(
+    world: &World,
+    plan: &super::Plan,
+    before: Traffic,
+    after: Traffic,
+) -> Result<(), TestCaseError> {
+    let analysis = world.canary.spec.analysis.as_ref().unwrap();
+    let weights = analysis.strategy() == crate::api::Strategy::Canary;
+    if plan.action == Action::Advanced && weights && after.canary > before.canary {
+        let next = super::next_canary_weight(analysis, before.percent());
+        prop_assert!(after.canary <= next.max(super::next_canary_weight(analysis, 0)));
+    }
+    let sets = |effect: &&Effect| matches!(effect, Effect::SetTraffic { .. });
+    prop_assert!(plan.effects.iter().filter(sets).count() <= 1);
+    Ok(())
+}
+
+/// Failed checks rise by what this tick found, and a run that has too many of
+/// them does not go on.
+fn only_what_failed_counts(
+    world: &World,
+    plan: &super::Plan,
+    before: &Status,
+) -> Result<(), TestCaseError> {
+    let status = world.status();
+    let missed = plan.late.map_or(0, |late| i64::from(late.failed));
+    let own = i64::from(plan.action == Action::Halted);
+    let raised = status.failed_checks - before.failed_checks;
+    prop_assert!(raised <= missed + own, "{raised} of {missed} and {own}");
+    let threshold = world.canary.spec.analysis.as_ref().unwrap().threshold();
+    let analysed = matches!(
+        before.phase,
+        Some(Phase::Progressing | Phase::WaitingPromotion)
+    );
+    if analysed && before.failed_checks + missed >= threshold {
+        let stays = matches!(
+            plan.action,
+            Action::Advanced | Action::Halted | Action::Promoting | Action::Finalising
+        );
+        prop_assert!(
+            !stays,
+            "a rollback that is due was not taken: {:?}",
+            plan.reasons
+        );
+    }
+    Ok(())
 }
 
 proptest! {
@@ -121,12 +287,21 @@ proptest! {
     #[test]
     fn every_tick_keeps_its_promises(
         analysis in analysis(),
+        gitops in gitops(),
         events in prop::collection::vec(event(), 1..40),
     ) {
         let mut world = World::new(&analysis);
+        world.gitops(&gitops);
         for event in &events {
             play(&mut world, event);
+            if let Some(word) = event.calendar.word {
+                let step = world.status().last_step_time;
+                let said = world.say(word);
+                let is_step = step != world.status().last_step_time;
+                prop_assert_eq!(is_step, said.is_ok() && word == Word::Abort, "{:?}", word);
+            }
             let before = world.traffic();
+            let status_before = world.status();
             let started = world.phase();
             let twin = world.clone().decide();
             let plan = world.tick();
@@ -148,6 +323,9 @@ proptest! {
                 prop_assert!(after.canary <= before.canary, "traffic to pods that are not ready");
             }
             let status = world.canary.status.clone().unwrap();
+            held_means_held(&world, event, before, after, started)?;
+            one_step(&world, &plan, before, after)?;
+            only_what_failed_counts(&world, &plan, &status_before)?;
             if before.canary > 0 && after.canary == 0 {
                 prop_assert!(
                     !plan.effects.contains(&Effect::ScaleCanaryToZero),
@@ -159,9 +337,9 @@ proptest! {
                 prop_assert!(after.canary == 0 || by_hand, "traffic to a target without pods");
             }
             prop_assert!(plan.is_empty() || plan.status.is_some(), "effects without a record");
-            let ended = matches!(plan.action, super::Action::Succeeded | super::Action::RolledBack);
+            let ended = matches!(plan.action, Action::Succeeded | Action::RolledBack);
             prop_assert_eq!(plan.post_rollout, ended, "hooks run when a rollout ends");
-            if plan.action == super::Action::RolledBack {
+            if plan.action == Action::RolledBack {
                 prop_assert!(!plan.alerts.is_empty(), "a rollback without an alert");
             }
             let sticky = status.session_affinity_cookie.is_some();
@@ -173,11 +351,19 @@ proptest! {
     }
 
     #[test]
-    fn every_run_ends(analysis in analysis(), events in prop::collection::vec(event(), 1..20)) {
+    fn every_run_ends(
+        analysis in analysis(),
+        gitops in gitops(),
+        events in prop::collection::vec(event(), 1..20),
+    ) {
         let mut world = World::new(&analysis);
+        world.gitops(&gitops);
         world.release("v2");
         for event in &events {
             play(&mut world, event);
+            if let Some(word) = event.calendar.word {
+                world.say(word).ok();
+            }
             world.tick();
         }
         // From wherever this led, once the hand is taken back and nothing is
@@ -186,6 +372,15 @@ proptest! {
         world.target = Readiness::Ready;
         world.reading = Reading::Value(0.5);
         world.against.clear();
+        world.missed = Reading::Value(0.5);
+        world.applied = None;
+        world.facts.frozen = None;
+        if let Some(gitops) = &mut world.canary.spec.gitops {
+            gitops.gates = None;
+        }
+        if let Some(status) = &mut world.canary.status {
+            status.paused = None;
+        }
         if let Some(routed) = world.canary.status.as_ref().and_then(|status| status.routed) {
             world.route(routed);
         }

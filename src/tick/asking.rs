@@ -152,12 +152,12 @@ impl<'a> Asking<'a> {
     ///
     /// # Errors
     /// When nobody can be asked.
-    pub(super) async fn is_ready(
+    pub(super) async fn target_readiness(
         &self,
         rollout: &Rollout,
         cluster: Option<&Cluster<'_>>,
         now: Timestamp,
-    ) -> Result<bool> {
+    ) -> Result<Readiness> {
         let spec = &rollout.canary.spec;
         let percent = spec.analysis.as_ref();
         let percent = percent.and_then(|analysis| analysis.canary_ready_threshold);
@@ -170,12 +170,17 @@ impl<'a> Asking<'a> {
             },
         };
         let answers = self.answers(rollout, &[probe], cluster, now).await?;
-        Ok(answers.values().all(|answer| {
-            matches!(
-                answer,
-                Answer::Readiness(Readiness::Ready) | Answer::Applied(Applied::Since(_))
-            )
-        }))
+        Ok(match answers.into_values().next() {
+            Some(Answer::Readiness(readiness)) => readiness,
+            Some(Answer::Applied(Applied::Since(_))) => Readiness::Ready,
+            Some(Answer::Applied(Applied::NotYet(why) | Applied::Failing(why))) => {
+                Readiness::NotReady(why)
+            }
+            Some(Answer::Applied(Applied::Unknown(why))) => Readiness::Unknown(why),
+            Some(Answer::Metric(_) | Answer::Webhook(_) | Answer::Missed(_)) | None => {
+                return Err(Error::internal("something else was answered"));
+            }
+        })
     }
 
     /// Asks everybody at once, when it is this one's turn: the observer, and who

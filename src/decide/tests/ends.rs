@@ -152,15 +152,22 @@ fn gone(reverts: bool) -> World {
     world
 }
 
+fn not_ready() -> Readiness {
+    Readiness::NotReady("0 of 2 pods".into())
+}
+
 #[test]
 fn a_deleted_canary_leaves_the_traffic_on_the_primary() {
     let mut world = gone(false);
-    let plan = deleted(&world.canary, &world.facts, false, world.now).unwrap();
+    let plan = deleted(&world.canary, &world.facts, &not_ready(), world.now).unwrap();
     let traffic = Traffic::PRIMARY;
     assert_eq!(plan.effects, [Effect::SetTraffic { traffic }]);
     assert_eq!((plan.status.is_none(), plan.alerts.len()), (true, 1));
     world.commit(&plan);
-    assert_eq!(deleted(&world.canary, &world.facts, false, world.now), None);
+    assert_eq!(
+        deleted(&world.canary, &world.facts, &not_ready(), world.now),
+        None
+    );
 }
 
 #[test]
@@ -169,7 +176,7 @@ fn with_revert_on_deletion_the_target_takes_over() {
     world.facts.target_replicas = Some(0);
     world.facts.apex_at_primary = true;
     let traffic = Traffic::PRIMARY;
-    let up = deleted(&world.canary, &world.facts, true, world.now).unwrap();
+    let up = deleted(&world.canary, &world.facts, &Readiness::Ready, world.now).unwrap();
     assert_eq!(
         up.effects,
         [
@@ -178,16 +185,19 @@ fn with_revert_on_deletion_the_target_takes_over() {
         ]
     );
     world.commit(&up);
-    let waits = deleted(&world.canary, &world.facts, false, world.now).unwrap();
+    let waits = deleted(&world.canary, &world.facts, &not_ready(), world.now).unwrap();
     assert!(waits.is_empty());
-    let over = deleted(&world.canary, &world.facts, true, world.now).unwrap();
+    let over = deleted(&world.canary, &world.facts, &Readiness::Ready, world.now).unwrap();
     assert_eq!(over.effects, [Effect::PointApexAtTarget]);
     world.commit(&over);
-    assert_eq!(deleted(&world.canary, &world.facts, true, world.now), None);
+    assert_eq!(
+        deleted(&world.canary, &world.facts, &Readiness::Ready, world.now),
+        None
+    );
 
     // People own the Services.
     let mut owned = gone(true);
     owned.facts.scales = false;
-    let plan = deleted(&owned.canary, &owned.facts, false, owned.now).unwrap();
+    let plan = deleted(&owned.canary, &owned.facts, &not_ready(), owned.now).unwrap();
     assert_eq!(plan.effects, [Effect::SetTraffic { traffic }]);
 }

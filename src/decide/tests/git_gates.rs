@@ -2,7 +2,7 @@
 
 use crate::api::{Phase, Traffic, WebhookType};
 use crate::decide::world::World;
-use crate::decide::{Action, Plan, Reading, Word, schedule};
+use crate::decide::{Action, Applied, Plan, Reading, Word, schedule};
 
 const START: &str = "gates: [{type: confirm-rollout}]";
 const MORE: &str = "gates: [{type: confirm-traffic-increase}]";
@@ -141,6 +141,50 @@ fn an_approval_does_not_outlive_its_run() {
         assert_eq!(world.tick().action, action);
         assert_eq!(world.status().gates, []);
     }
+}
+
+/// That somebody approved is not for the cluster to run.
+#[test]
+fn an_approval_need_not_be_applied() {
+    for gates in [
+        "{gates: [{type: confirm-rollout}], applied: {from: githubStatus}}",
+        "{gates: [{type: confirm-traffic-increase}], applied: {from: githubStatus}}",
+        "{gates: [{type: confirm-promotion}], applied: {from: githubStatus}}",
+    ] {
+        let mut world = world("stepWeight: 50, maxWeight: 50", gates);
+        while world.status().gates.is_empty() {
+            world.tick();
+        }
+        world.applied = Some(Applied::NotYet("Flux is behind".into()));
+        approve(&mut world);
+        let plan = world.tick();
+        assert!(
+            !plan.is_empty() && plan.action != Action::Held,
+            "{gates}: {plan:?}"
+        );
+        assert_eq!(world.status().gates, []);
+        assert_eq!(
+            world.tick().action,
+            Action::Held,
+            "but what follows must be"
+        );
+    }
+}
+
+/// Nobody was late: the step was kept waiting.
+#[test]
+fn a_step_that_was_held_on_purpose_is_not_told_to_be_late() {
+    let mut world = world("stepWeight: 40", MORE);
+    world.tick();
+    world.tick();
+    approve(&mut world);
+    world.tick();
+    world.tick();
+    world.wait(3600);
+    approve(&mut world);
+    let plan = world.tick();
+    assert_eq!(plan.action, Action::Advanced);
+    assert_eq!(plan.reasons.len(), 2, "{:?}", plan.reasons);
 }
 
 #[test]

@@ -18,7 +18,11 @@ fn world(threshold: i64) -> World {
 fn missed(world: &World) -> Vec<Times> {
     let times = world.asked.iter().filter_map(|probe| match probe {
         Probe::Missed { times, .. } => Some(*times),
-        _ => None,
+        Probe::Readiness { .. }
+        | Probe::Metric { .. }
+        | Probe::Requests { .. }
+        | Probe::Applied
+        | Probe::Webhook { .. } => None,
     });
     times.collect()
 }
@@ -141,7 +145,11 @@ fn a_missed_check_counts_once_however_many_metrics_fail() {
     assert_eq!(plan.late.unwrap().failed, 1);
     let sources = world.asked.iter().filter_map(|probe| match probe {
         Probe::Missed { index, source, .. } => Some((*index, *source)),
-        _ => None,
+        Probe::Readiness { .. }
+        | Probe::Metric { .. }
+        | Probe::Requests { .. }
+        | Probe::Applied
+        | Probe::Webhook { .. } => None,
     });
     let sources: Vec<_> = sources.collect();
     let expected = [

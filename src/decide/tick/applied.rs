@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Ask, Stage, Tick};
-use crate::api::{AlertSeverity, AppliedFrom, Phase, ReadinessFrom};
+use crate::api::{AlertSeverity, AppliedFrom, GateStatus, Phase, ReadinessFrom};
 use crate::decide::plan::in_words;
 use crate::decide::{Action, Answer, Applied, Plan, Probe, Readiness};
 
@@ -14,9 +14,13 @@ impl Tick<'_> {
     fn asks_applied(&self) -> bool {
         let status = &self.before;
         let pending = status.phase.is_some_and(Phase::is_active) || !status.deferred.is_empty();
+        // A gate is reached when the step before it was applied and judged; that it
+        // is waited for, and its approval, change nothing that a cluster runs.
+        let noted = |gate: &GateStatus| gate.since >= status.last_step_time;
         self.gitops.applied_from() != AppliedFrom::None
             && status.last_step_time.is_some()
             && pending
+            && !status.gates.iter().any(noted)
     }
 
     fn applied(&self) -> Stage<Option<&Applied>> {

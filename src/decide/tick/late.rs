@@ -4,8 +4,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Tick;
-use crate::api::Phase;
-use crate::decide::{Answer, Late, Measurement, MetricAnswer, Probe, Reading, Times, judge};
+use crate::api::{GateStatus, Phase};
+use crate::decide::{
+    Answer, Late, Measurement, MetricAnswer, Probe, Reading, Times, judge, windows,
+};
 
 /// Missed checks that are judged at most, the newest.
 const MOST: u32 = 1000;
@@ -137,9 +139,16 @@ impl Tick<'_> {
         let failed = &mut tick.status.failed_checks;
         *failed = failed.saturating_add(i64::from(missed.failed));
         tick.notes.extend(missed.example);
-        let tells = late.filter(|late| late.missed > 0);
+        let tells = late.filter(|late| late.failed > 0 || (late.missed > 0 && !self.was_held()));
         tick.notes.extend(tells.map(|late| late.to_string()));
         tick
+    }
+
+    /// Was the step kept waiting on purpose? Then nobody came late for it.
+    fn was_held(&self) -> bool {
+        let was_closed = |due| windows::closed(self.gitops.windows(), due).is_some();
+        let approved = |gate: &GateStatus| gate.approved.is_some();
+        self.status.gates.iter().any(approved) || self.due().is_some_and(was_closed)
     }
 
     /// When the next tick is due.

@@ -171,16 +171,15 @@ impl<'a> Tick<'a> {
         {
             return Ok(plan);
         }
-        match phase {
-            Phase::Promoting | Phase::Finalising => {
-                let held = drift.or_else(|| self.paused());
-                Ok(held.unwrap_or_else(|| match phase {
-                    Phase::Promoting => self.return_traffic(),
-                    _ => self.finish(),
-                }))
-            }
-            _ => self.analyse(drift),
+        if phase == Phase::Promoting {
+            let held = drift.or_else(|| self.paused());
+            return Ok(held.unwrap_or_else(|| self.return_traffic()));
         }
+        if phase == Phase::Finalising {
+            let held = drift.or_else(|| self.paused());
+            return Ok(held.unwrap_or_else(|| self.finish()));
+        }
+        self.analyse(drift)
     }
 
     /// A rollback that somebody asks for, or that the checks ask for.

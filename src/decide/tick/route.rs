@@ -60,6 +60,7 @@ impl Tick<'_> {
         plan.effects.extend(self.traffic_to(traffic, &mut status));
         status.last_step_time = Some(self.now);
         status.last_transition_time = Some(self.now);
+        status.not_applied = None;
         plan.traffic = Some(traffic);
         plan.status = Some(status);
         plan.reasons.push(match self.rewrite {
