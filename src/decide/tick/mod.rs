@@ -278,7 +278,8 @@ impl<'a> Tick<'a> {
             Action::Held,
             format!(
                 "{found} but the state says {}/{}: somebody changed it. \
-                 Set the weights back, or accept them with `weirkeeper resume {}`",
+                 Set the weights back, accept them with `weirkeeper resume {}`, \
+                 or set spec.gitops.onDrift to follow",
                 recorded.primary, recorded.canary, self.id
             ),
         ))

@@ -206,17 +206,17 @@ fn images_set_by_kustomize() {
 
 #[test]
 fn what_this_version_cannot_carry_out() {
-    let autoscaler = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}\n  service:\n";
-    let world = beside_a_neighbour(&[(CANARY, "  service:\n", autoscaler)]);
+    let observed = "  gitops: {observedShare: hold}\n  service:\n";
+    let world = beside_a_neighbour(&[(CANARY, "  service:\n", observed)]);
     insta::assert_snapshot!(fails_alone(&world, 3), @"
     error: Canary test/podinfo cannot be carried out
-    error: copying an autoscaler is not supported by this version
-      --> apps/podinfo/canary.yaml:13:3
+    error: holding for the observed share is not supported by this version
+      --> apps/podinfo/canary.yaml:13:12
        |
-    13 |   autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
-       |   ^^^^^^^^^^^^^ spec.autoscalerRef
+    13 |   gitops: {observedShare: hold}
+       |            ^^^^^^^^^^^^^ spec.gitops.observedShare
        |
-       = help: remove it and keep the autoscaler of the primary in Git yourself
+       = help: use `observedShare: warn`
     ");
 }
 

@@ -96,7 +96,9 @@ fn no_prometheus() {
 
 #[test]
 fn weights_edited_by_hand_hold() {
-    let world = under_analysis(&[]);
+    // A run that held leaves no trace, and its check would be judged again.
+    let once = "  analysis:\n    catchUp: false\n";
+    let world = under_analysis(&[(CANARY, "  analysis:\n", once)]);
     world.edit(ROUTE, "weight: 75", "weight: 10");
     world.edit(ROUTE, "weight: 25", "weight: 90");
     git(&world.checkout(), &["pull", "-q", "--ff-only"]);
@@ -105,7 +107,7 @@ fn weights_edited_by_hand_hold() {
     exit code: 0
     ----- stdout
     test/podinfo  Progressing  10/90  held
-      the route carries 10/90 but the state says 75/25: somebody changed it. Set the weights back, or set spec.gitops.onDrift to follow
+      the route carries 10/90 but the state says 75/25: somebody changed it. Set the weights back, accept them with `weirkeeper resume test/podinfo`, or set spec.gitops.onDrift to follow
       pass: request-success-rate 99.9 (min 99)
       next step not before 2026-01-01T00:06:00Z
     ");
