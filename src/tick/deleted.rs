@@ -6,7 +6,7 @@ use super::asking::Asking;
 use super::choose::Choice;
 use super::deciding::Decided;
 use super::tree::Tree;
-use crate::decide;
+use crate::decide::{self, Readiness};
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
 use crate::repo::generated::Owner;
@@ -70,15 +70,14 @@ async fn decide_one(
     rollout.is_deleted = true;
     let facts = tree.facts(&rollout)?;
     // Only who takes over has to be ready.
-    let is_ready = match facts.apex_at_primary && facts.target_replicas != Some(0) {
+    let ready = match facts.apex_at_primary && facts.target_replicas != Some(0) {
         true => {
-            asking
-                .is_ready(&rollout, tree.cluster.as_ref(), now)
-                .await?
+            let cluster = tree.cluster.as_ref();
+            asking.target_readiness(&rollout, cluster, now).await?
         }
-        false => false,
+        false => Readiness::NotReady("it is scaled down".to_owned()),
     };
-    let Some(plan) = decide::deleted(&rollout.canary, &facts, is_ready, now) else {
+    let Some(plan) = decide::deleted(&rollout.canary, &facts, &ready, now) else {
         return Ok(idle(owner, &[]));
     };
     let before = rollout.canary.status.clone();
