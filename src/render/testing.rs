@@ -186,6 +186,16 @@ impl Repo {
         change: impl FnOnce(&mut Status),
     ) {
         let rollout = self.rollout();
+        self.carry_out_on(&rollout, effects, change);
+    }
+
+    /// The same on a rollout that was put together by hand.
+    pub(super) fn carry_out_on(
+        &mut self,
+        rollout: &Rollout,
+        effects: impl IntoIterator<Item = Effect>,
+        change: impl FnOnce(&mut Status),
+    ) {
         let mut status = rollout.canary.status.clone().unwrap_or_default();
         change(&mut status);
         let plan = Plan {
@@ -194,7 +204,7 @@ impl Repo {
             effects: effects.into_iter().collect(),
             ..Plan::bare(Action::Advanced)
         };
-        self.apply(&plan, &rollout);
+        self.apply(&plan, rollout);
     }
 
     pub(super) fn apply(&mut self, plan: &Plan, rollout: &Rollout) {

@@ -1,5 +1,7 @@
 //! Plans carried out on a folder of manifests.
 
+mod fields;
+mod restore;
 mod workloads;
 
 use super::*;
