@@ -1,6 +1,7 @@
 //! A repository in memory, whose rollout is put together here: what a
 //! kustomization does is done in the simplest way.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_yaml::{Mapping, Value};
@@ -25,6 +26,8 @@ pub(super) struct Repo {
     pub(super) routes: Vec<(&'static str, &'static str)>,
     /// Names of `images` of the home that concern the target.
     pub(super) images: Vec<&'static str>,
+    /// What texts were read as, by path.
+    read: RefCell<BTreeMap<String, (String, Vec<Manifest>)>>,
 }
 
 /// The kustomization that is the home, and that of the base.
@@ -55,7 +58,17 @@ impl Repo {
     fn manifests(&self) -> impl Iterator<Item = Manifest> {
         let documents = |path: &str| !path.ends_with("kustomization.yaml");
         let texts = self.texts.iter().filter(move |(path, _)| documents(path));
-        texts.flat_map(|(path, text)| parse(path, text))
+        texts.flat_map(|(path, text)| {
+            let mut read = self.read.borrow_mut();
+            match read.get(path) {
+                Some((old, manifests)) if old == text => manifests.clone(),
+                _ => {
+                    let manifests = parse(path, text);
+                    read.insert(path.clone(), (text.clone(), manifests.clone()));
+                    manifests
+                }
+            }
+        })
     }
 
     /// An object; patches are none.

@@ -1,7 +1,9 @@
 //! Plans carried out on a folder of manifests.
 
+mod bootstrap;
 mod fields;
 mod restore;
+mod several_routes;
 mod workloads;
 
 use super::*;
