@@ -6,6 +6,7 @@ mod statuses;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::ExposeSecret as _;
 use url::Url;
@@ -65,8 +66,9 @@ impl GitHub {
         })
     }
 
-    /// Asks for `url` and returns an answer with a status of success.
-    async fn get(&self, url: Url) -> Result<Answer> {
+    /// Asks for `url`. The answer has a status of success; `None` is a question
+    /// about what GitHub does not know, such as a commit that is not pushed.
+    async fn get(&self, url: Url) -> Result<Option<Answer>> {
         let client = self.client()?;
         let request = client.inner().get(url).headers(self.headers()?).build();
         let request = request.map_err(|error| {
@@ -75,9 +77,10 @@ impl GitHub {
         let answer = client.send_safe(request).await.map_err(|failure| {
             Error::from(failure).hint("is GITHUB_API_URL the API of your GitHub?")
         })?;
-        match answer.status.is_success() {
-            true => Ok(answer),
-            false => Err(refused::explain(&answer, self.settings.token.is_some())),
+        match answer.status {
+            status if status.is_success() => Ok(Some(answer)),
+            StatusCode::UNPROCESSABLE_ENTITY => Ok(None),
+            _refused => Err(refused::explain(&answer, self.settings.token.is_some())),
         }
     }
 

@@ -57,7 +57,9 @@ impl GitHub {
         let mut statuses = Vec::new();
         for _ in 0..PAGES {
             let Some(url) = next else { break };
-            let answer = self.get(url).await?;
+            let Some(answer) = self.get(url).await? else {
+                break;
+            };
             statuses.extend(parse(&answer)?);
             next = following(&answer).filter(|url| self.is_ours(url));
         }

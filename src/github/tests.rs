@@ -148,6 +148,10 @@ async fn what_is_no_answer_of_github() {
     let server = answering(ResponseTemplate::new(200).set_body_string("<html>")).await;
     let error = github(&server, None).statuses(COMMIT).await.unwrap_err();
     assert!(error.message().contains("not one of GitHub"), "{error}");
+    let unknown = json!({"message": "No commit found for SHA"});
+    let server = answering(ResponseTemplate::new(422).set_body_json(unknown)).await;
+    let none = github(&server, None).statuses(COMMIT).await.unwrap();
+    assert!(none.is_empty(), "{none:?}");
     let mut unnamed = github(&server, None);
     unnamed.settings.repository = None;
     let error = unnamed.statuses(COMMIT).await.unwrap_err();

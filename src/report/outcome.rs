@@ -61,6 +61,13 @@ pub struct Outcome {
     pub commit: Option<String>,
     /// When the next tick is due.
     pub next_step_at: Option<Timestamp>,
+    /// Seconds after which the tick came; `None` when nothing was due, or just in
+    /// time.
+    pub late: Option<i64>,
+    /// Checks that were due meanwhile.
+    pub missed_checks: u32,
+    /// Those of them that failed; the reasons tell of them.
+    pub missed_failed: u32,
     /// Why, the most important first.
     pub reasons: Vec<String>,
     /// What was measured.
@@ -175,6 +182,9 @@ impl Outcome {
             revision: Some(revision.to_owned()),
             commit: None,
             next_step_at: plan.next_step_at,
+            late: plan.late.map(|late| late.by.as_secs()),
+            missed_checks: plan.late.map_or(0, |late| late.missed),
+            missed_failed: plan.late.map_or(0, |late| late.failed),
             reasons: plan.reasons.clone(),
             metrics: plan.measurements.clone(),
             error: None,
@@ -201,6 +211,9 @@ impl Outcome {
             revision: None,
             commit: None,
             next_step_at: None,
+            late: None,
+            missed_checks: 0,
+            missed_failed: 0,
             reasons: vec![error.chain()],
             metrics: Vec::new(),
             error: Some(error),

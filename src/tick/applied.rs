@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::{AppliedFrom, parse_duration};
+use crate::api::AppliedFrom;
 use crate::decide::Applied;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::github::{CommitStatus, GitHub};
 use crate::observe::{Observer, Subject, commit_of};
 use crate::repo::ancestry::{Change, History};
@@ -144,7 +144,11 @@ pub(super) async fn applied(
     };
     match applied.from {
         AppliedFrom::None => return Ok(Applied::Since(at)),
-        AppliedFrom::Delay => return after(at, applied.delay.as_deref(), now),
+        // Also a time to come: the next tick is due one interval after it.
+        AppliedFrom::Delay => {
+            let since = at.saturating_add(applied.delay());
+            return Ok(Applied::Since(since.unwrap_or(at)));
+        }
         AppliedFrom::Prometheus | AppliedFrom::GithubStatus => {}
     }
     let Some(cluster) = cluster else {
@@ -197,16 +201,4 @@ fn paths(rollout: &Rollout) -> BTreeSet<String> {
         .chain(routes)
         .map(|manifest| manifest.path().to_owned())
         .collect()
-}
-
-/// Applied is what was committed `delay` ago.
-fn after(at: Timestamp, delay: Option<&str>, now: Timestamp) -> Result<Applied> {
-    let delay = parse_duration(delay.unwrap_or("0s")).map_err(|error| {
-        Error::document("spec.gitops.applied.delay cannot be read").because(error)
-    })?;
-    let since = at.saturating_add(delay).unwrap_or(at);
-    Ok(match since <= now {
-        true => Applied::Since(since),
-        false => Applied::NotYet(format!("it counts as applied at {since}")),
-    })
 }

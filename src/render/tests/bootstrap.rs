@@ -9,7 +9,7 @@ use super::workloads::CANARY;
 use crate::api::{Phase, Status, Traffic};
 use crate::decide::{Action, Answers, Next, Plan, Routed, best_answer, decide};
 use crate::render::testing::Repo;
-use crate::render::{apply, facts};
+use crate::render::facts;
 
 /// What a repository looks like before there is a primary.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 pub(crate) mod dice;
 pub(crate) mod git_http;
+pub(crate) mod github;
 pub(crate) mod gitops;
 pub(crate) mod hooks;
 pub(crate) mod judge;
