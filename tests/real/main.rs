@@ -1,5 +1,5 @@
-//! Tests with real parts: Prometheus, Git over HTTP, kubectl, a runner of workflows,
-//! the linters of workflows. `.ci/tools` installs them, `.ci/run` runs these tests:
+//! Tests with real parts: Prometheus, Git over HTTP, a runner of workflows, the
+//! linters of workflows. `.ci/tools` installs them, `.ci/run` runs these tests:
 //!
 //! ```text
 //! PATH=$(.ci/tools | paste -s -d :):$PATH cargo test --test real -- --ignored
