@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::gitops::World;
 use crate::support::judge::judge;
+use crate::support::program::{self, Call};
 
 /// Minutes of the rollout: bootstrap, release, promotion, and one in which nothing is left to do.
 const MINUTES: usize = 10;
@@ -61,9 +62,23 @@ fn begin(world: &World, minute: usize) {
 /// The steps of the branch, each of which is whole.
 #[track_caller]
 fn steps(world: &World) -> Vec<String> {
+    prove(world);
     let told = judge(&world.remote(), 60).into_iter().map(|step| {
         let weight = step.weight.map(|weight| format!(" {weight}"));
         step.phase + &weight.unwrap_or_default()
     });
     told.collect()
 }
+
+/// The program's own proof, over the branch at the remote.
+#[track_caller]
+fn prove(world: &World) {
+    if *PROVES {
+        let call = Call::new(&world.remote(), world.path());
+        let _ran = call.args(["history", "--check"]).run().exits(0);
+    }
+}
+
+/// Does this version prove histories?
+static PROVES: LazyLock<bool> =
+    LazyLock::new(|| program::call(["history", "--help"]).run().code == 0);

@@ -70,8 +70,8 @@ impl Fragile {
 
     fn call(&self) -> Call {
         self.world
-            .weirkeeper(["step", "--format", "json", "--prometheus-timeout", "300ms"])
-            .args(["--prometheus", &self.prometheus.url()])
+            .weirkeeper(["step", "--format", "json", "--prometheus"])
+            .arg(self.prometheus.url())
     }
 
     /// A step with this fault; says whether it came to that, and what was said.
@@ -85,9 +85,9 @@ impl Fragile {
                 fs_err::remove_file(self.world.remote().join("hooks/pre-receive")).unwrap();
                 (ran.code != 0, ran)
             }
-            Kind::Cut => self.troubled(Trouble::Cut(way, bytes)),
-            Kind::Silence => self.troubled(Trouble::Hang(way, bytes)),
-            Kind::Slow => self.troubled(Trouble::Slow(100, Duration::from_millis(1))),
+            Kind::Cut => self.troubled(Trouble::Cut(way, bytes), "60s"),
+            Kind::Silence => self.troubled(Trouble::Hang(way, bytes), "3s"),
+            Kind::Slow => self.troubled(Trouble::Slow(100, Duration::from_millis(1)), "60s"),
             Kind::DiskFull => {
                 // In blocks of 512 bytes. Signals are not sent, so that it is an error like any other.
                 let limit = format!("ulimit -f {}; trap '' XFSZ; exec \"$@\"", dice.below(3));
@@ -101,7 +101,8 @@ impl Fragile {
                 } else {
                     Trouble::Hang(Way::Down, bytes)
                 }));
-                let ran = self.call().run();
+                let call = self.call().args(["--prometheus-timeout", "500ms"]);
+                let ran = call.run();
                 let happened = self.prometheus.happened();
                 self.prometheus.set(None);
                 (happened, ran)
@@ -109,9 +110,9 @@ impl Fragile {
         }
     }
 
-    fn troubled(&self, trouble: Trouble) -> (bool, Ran) {
+    fn troubled(&self, trouble: Trouble, deadline: &str) -> (bool, Ran) {
         self.git.set(Some(trouble));
-        let ran = self.call().args(["--deadline", "2s"]).run();
+        let ran = self.call().args(["--deadline", deadline]).run();
         let happened = self.git.happened();
         self.git.set(None);
         (happened, ran)
@@ -178,7 +179,7 @@ fn check(kind: Kind, happened: bool, ran: &Ran, [before, after]: [&String; 2], t
     let words: &[&str] = match kind {
         Kind::Refusal => &["refused the push to `main`"],
         Kind::Cut => &["cannot fetch from remote", "cannot push to remote"],
-        Kind::Silence => &["the run took longer than 2 s"],
+        Kind::Silence => &["the run took longer than 3 s"],
         Kind::DiskFull => &[
             "cannot fetch from remote",
             "cannot write the commit into the repository",

@@ -43,6 +43,8 @@ struct Book {
     after_the_push: usize,
     /// Runs that were over before the kill.
     too_late: usize,
+    /// Kills that began while a lock was there.
+    locked: usize,
     /// Locks left behind, by place and name.
     locks: BTreeMap<String, usize>,
 }
@@ -93,12 +95,17 @@ impl Moment {
         Self::Locked(world.checkout().join(".git").join(lock), took)
     }
 
-    fn wait(&self) {
+    /// Says whether there was a lock.
+    fn wait(&self) -> bool {
         match self {
-            Self::After(time) => sleep(*time),
+            Self::After(time) => {
+                sleep(*time);
+                false
+            }
             Self::Locked(path, time) => {
                 let end = Instant::now() + *time;
                 while !path.exists() && Instant::now() < end {}
+                path.exists()
             }
         }
     }
@@ -115,13 +122,16 @@ fn kill_one(world: &World, took: Duration, dice: &mut Dice, book: &mut Book) {
     let moment = Moment::by(dice, world, took);
     let running = world.stepping().under(["setsid"]).start();
     let session = running.id();
-    moment.wait();
+    let locked = moment.wait();
     match victims {
         Victims::Everybody => kill_session(session),
         Victims::Program => kill(session),
     }
     match running.outcome() {
-        None => book.kills += 1,
+        None => {
+            book.kills += 1;
+            book.locked += usize::from(locked);
+        }
         Some(ran) => {
             assert_eq!(ran.code, 0, "{ran}");
             book.too_late += 1;
