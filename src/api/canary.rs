@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::{Analysis, GitOps, Service, Status};
+use super::{Analysis, GitOps, PromotionMode, Service, Status};
 
 /// A release under progressive delivery: what is released (`targetRef`), how
 /// it is reached (`service`) and how it is judged (`analysis`).
@@ -225,6 +225,13 @@ impl CanarySpec {
     #[must_use]
     pub fn is_suspended(&self) -> bool {
         self.suspend.unwrap_or(false)
+    }
+
+    /// How the primary gets the new version; the default without a `promotion`.
+    #[must_use]
+    pub fn promotion_mode(&self) -> PromotionMode {
+        let promotion = self.gitops.as_ref().and_then(|it| it.promotion.as_ref());
+        promotion.map_or_else(PromotionMode::default, |promotion| promotion.mode)
     }
 
     /// `spec.gitops`, or its defaults.

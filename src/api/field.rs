@@ -109,6 +109,12 @@ impl fmt::Display for FieldPath {
 #[error("`{0}` is not a field path; write it as spec.rules[0].name")]
 pub struct InvalidFieldPath(String);
 
+impl InvalidFieldPath {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl std::str::FromStr for FieldPath {
     type Err = InvalidFieldPath;
 

@@ -15,6 +15,7 @@ mod field;
 mod gitops;
 mod metric_template;
 mod problem;
+mod selector;
 mod service;
 mod status;
 mod validate;
@@ -40,6 +41,7 @@ pub use gitops::{
 };
 pub use metric_template::{MetricProvider, MetricTemplate, MetricTemplateSpec};
 pub use problem::{Problem, Severity};
+pub use selector::{FieldSelector, NotSelected, Selected};
 pub use service::{
     BackendRef, CorsPolicy, CustomMetadata, GatewayRef, HeaderOperations, Headers, MirrorRef, Port,
     Retries, Rewrite, Service, UnmanagedMetadata,

@@ -264,7 +264,20 @@ impl Files {
         &self,
         look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
     ) -> Result<Vec<(&str, T)>> {
-        self.scan_in(self.all()?, look)
+        self.scan_in(self.all()?.iter().filter(|e| is_document(&e.path)), look)
+    }
+
+    /// As [`scan`](Self::scan), for the files of any kind whose paths `fit`.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan).
+    pub fn scan_where<T: Send>(
+        &self,
+        fit: impl Fn(&str) -> bool,
+        look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
+    ) -> Result<Vec<(&str, T)>> {
+        self.scan_in(self.all()?.iter().filter(|e| fit(&e.path)), look)
     }
 
     /// The YAML and JSON files that contain `flagger.app/`, and their bytes, by path.
@@ -277,7 +290,8 @@ impl Files {
     pub fn naming_group(&self) -> Result<Vec<(&str, Vec<u8>)>> {
         let group = memmem::Finder::new(GROUP);
         let look = |_: &str, bytes: &[u8]| group.find(bytes).map(|_| bytes.to_vec());
-        let found = self.scan_in(&self.entries, look)?;
+        let documents = self.entries.iter().filter(|e| is_document(&e.path));
+        let found = self.scan_in(documents, look)?;
         if let Origin::Commit {
             objects,
             commit,
@@ -294,10 +308,10 @@ impl Files {
 
     fn scan_in<'a, T: Send>(
         &self,
-        entries: &'a [Entry],
+        entries: impl Iterator<Item = &'a Entry>,
         look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
     ) -> Result<Vec<(&'a str, T)>> {
-        let entries: Vec<&Entry> = entries.iter().filter(|e| is_document(&e.path)).collect();
+        let entries: Vec<&Entry> = entries.collect();
         let batches: Vec<&[&Entry]> = entries.chunks(BATCH).collect();
         let next = AtomicUsize::new(0);
         let results = Mutex::new(Vec::new());

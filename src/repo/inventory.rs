@@ -1,17 +1,23 @@
 //! The index of a repository: which objects are where.
 
+mod kustomizations;
+mod names;
+mod wanted;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use super::clean::GROUP;
 use super::files::Files;
 use super::generated::Owner;
+use super::kustomize::Kustomization;
 use super::manifest::{Manifest, ParsedFile};
 use crate::error::{Error, Result};
+
+pub use wanted::Wanted;
 
 /// File names of a kustomization, in the order in which Kustomize looks.
 const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -36,6 +42,12 @@ pub struct Inventory {
     parsed: RefCell<BTreeMap<String, Parsed>>,
     /// By each of those names, the files that contain it.
     mentions: OnceCell<BTreeMap<String, Vec<String>>>,
+    /// By name, the files with a ConfigMap, Secret or the like called so.
+    configs: OnceCell<BTreeMap<String, Vec<String>>>,
+    /// By folder.
+    kustomizations: RefCell<BTreeMap<String, Option<Arc<Kustomization>>>>,
+    /// By folder of a kustomization, the folders of those that may list it.
+    includers: OnceCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// A file that was looked at.
@@ -45,17 +57,6 @@ enum Parsed {
     /// It holds nothing that is looked for.
     Other,
     Broken(Arc<Error>),
-}
-
-/// The object that is looked for.
-#[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// Its kind.
-    pub kind: &'a str,
-    /// Its name.
-    pub name: &'a str,
-    /// Its namespace; `None` matches all.
-    pub namespace: Option<&'a str>,
 }
 
 impl Inventory {
@@ -80,6 +81,9 @@ impl Inventory {
             names: BTreeSet::new(),
             parsed: RefCell::default(),
             mentions: OnceCell::new(),
+            configs: OnceCell::new(),
+            kustomizations: RefCell::default(),
+            includers: OnceCell::new(),
         };
         for (path, bytes) in found {
             if !inventory.is_chart_template(&path)? {
@@ -117,7 +121,7 @@ impl Inventory {
             self.complete(&mut manifest)?;
             match manifest.kind.as_str() {
                 "Canary" => {
-                    self.names.extend(names(&manifest));
+                    self.names.extend(names::of(&manifest));
                     self.canaries.push(manifest);
                 }
                 "MetricTemplate" => self.templates.push(manifest),
@@ -186,7 +190,7 @@ impl Inventory {
     }
 
     /// The object in the nearest of `levels` (each folder and below) that
-    /// `fits`; `None` when there is none.
+    /// `fits`; `None` when there is none. Patches of kustomizations are none.
     ///
     /// # Errors
     /// When there are two in the same level; both are named. When a file that
@@ -197,8 +201,22 @@ impl Inventory {
         wanted: &Wanted<'_>,
         fits: impl Fn(&Manifest) -> bool,
     ) -> Result<Option<Manifest>> {
+        self.beyond(None, levels, wanted, |found| {
+            wanted.is(found) && fits(found)
+        })
+    }
+
+    /// As [`nearest`](Self::nearest), for whatever `is` what is wanted, and
+    /// leaving out the folder `seen`.
+    pub(crate) fn beyond(
+        &self,
+        seen: Option<&str>,
+        levels: &[String],
+        wanted: &Wanted<'_>,
+        is: impl Fn(&Manifest) -> bool,
+    ) -> Result<Option<Manifest>> {
         let mut unreadable = Vec::new();
-        let mut seen: Option<&str> = None;
+        let mut seen = seen;
         for level in levels {
             let mut found = Vec::new();
             for path in self.below(level, wanted.name)? {
@@ -207,15 +225,7 @@ impl Inventory {
                 }
                 match self.parse(&path, wanted.name)? {
                     Parsed::File(file) => {
-                        for mut manifest in file.manifests() {
-                            if wanted.is_listed_in(&manifest) {
-                                return Err(wanted.in_list(&manifest));
-                            }
-                            self.complete(&mut manifest)?;
-                            if wanted.is(&manifest) && fits(&manifest) {
-                                found.push(manifest);
-                            }
-                        }
+                        found.extend(self.found_in(&file, wanted, None, &is)?);
                     }
                     Parsed::Other => {}
                     Parsed::Broken(error) => unreadable.extend(error.diagnostics().to_vec()),
@@ -235,81 +245,63 @@ impl Inventory {
         Ok(None)
     }
 
-    /// The nearest kustomization above `path` that names it among its
-    /// resources, and the entry's folder.
-    ///
-    /// # Errors
-    /// When a kustomization cannot be read.
-    pub fn kustomization_of(&self, path: &str) -> Result<Option<Manifest>> {
-        for folder in Self::levels(path, None) {
-            let Some(manifest) = self.kustomization_in(&folder)? else {
-                continue;
-            };
-            let listed = manifest
-                .value
-                .get("resources")
-                .and_then(serde_yaml::Value::as_sequence)
-                .into_iter()
-                .flatten()
-                .filter_map(serde_yaml::Value::as_str)
-                .any(|entry| join(&folder, entry).as_deref() == Some(path));
-            if listed {
-                return Ok(Some(manifest));
+    /// The objects of a file that are what is wanted. `namespace` is the one that
+    /// a kustomization gives to all it lists.
+    fn found_in(
+        &self,
+        file: &Arc<ParsedFile>,
+        wanted: &Wanted<'_>,
+        namespace: Option<&str>,
+        is: &impl Fn(&Manifest) -> bool,
+    ) -> Result<Vec<Manifest>> {
+        let mut found = Vec::new();
+        for mut manifest in file.manifests() {
+            if wanted.is_listed_in(&manifest) {
+                return Err(wanted.in_list(&manifest));
+            }
+            match namespace {
+                Some(namespace) => manifest.namespace = Some(namespace.to_owned()),
+                None => self.complete(&mut manifest)?,
+            }
+            if is(&manifest) && !self.is_patch(manifest.path())? {
+                found.push(manifest);
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
-    /// Is there any kustomization in the folder of `path` or above?
+    /// The one object that is wanted among the files that a kustomization lists,
+    /// apart from those below the folder `seen`; `None` also when there are two.
     ///
     /// # Errors
-    /// When one cannot be read.
-    pub fn has_kustomization(&self, path: &str) -> Result<bool> {
-        for folder in Self::levels(path, None) {
-            if self.kustomization_in(&folder)?.is_some() {
-                return Ok(true);
+    /// When a kustomization cannot be read, or the object is in a `List`.
+    pub(crate) fn listed(
+        &self,
+        kustomization: &Kustomization,
+        seen: &str,
+        wanted: &Wanted<'_>,
+        is: impl Fn(&Manifest) -> bool,
+    ) -> Result<Option<Manifest>> {
+        let listed = kustomization.listed(self)?;
+        let listed: Vec<&String> = match listed.len() > FEW_FILES {
+            true => self
+                .naming(wanted.name)?
+                .iter()
+                .filter(|path| listed.contains(*path))
+                .collect(),
+            false => listed.iter().collect(),
+        };
+        let namespace = kustomization.manifest.namespace.as_deref();
+        let mut found = Vec::new();
+        for path in listed.into_iter().filter(|path| !is_below(path, seen)) {
+            if let Parsed::File(file) = self.parse(path, wanted.name)? {
+                found.extend(self.found_in(&file, wanted, namespace, &is)?);
             }
         }
-        Ok(false)
-    }
-
-    fn kustomization_in(&self, folder: &str) -> Result<Option<Manifest>> {
-        for name in KUSTOMIZATIONS {
-            let path = match folder {
-                "" => name.to_owned(),
-                folder => format!("{folder}/{name}"),
-            };
-            if !self.files.contains(&path)? {
-                continue;
-            }
-            let file = match self.parse(&path, "")? {
-                Parsed::File(file) => file,
-                Parsed::Other => continue,
-                Parsed::Broken(error) => {
-                    return Err(Error::document(error.message()).at(error.diagnostics().to_vec()));
-                }
-            };
-            let value = file
-                .stream
-                .documents()
-                .first()
-                .map(crate::yaml::Document::to_value);
-            let Some(Ok(value)) = value else {
-                continue;
-            };
-            return Ok(Some(Manifest {
-                file,
-                document: 0,
-                kind: "Kustomization".to_owned(),
-                name: String::new(),
-                namespace: value
-                    .get("namespace")
-                    .and_then(serde_yaml::Value::as_str)
-                    .map(str::to_owned),
-                value,
-            }));
-        }
-        Ok(None)
+        Ok(match found.len() {
+            1 => found.pop(),
+            _ => None,
+        })
     }
 
     /// Fills in the namespace from the nearest kustomization that sets one.
@@ -320,54 +312,15 @@ impl Inventory {
         let path = manifest.path().to_owned();
         for folder in Self::levels(&path, None) {
             if let Some(kustomization) = self.kustomization_in(&folder)?
-                && kustomization.namespace.is_some()
+                && kustomization.manifest.namespace.is_some()
             {
-                manifest.namespace = kustomization.namespace;
+                manifest
+                    .namespace
+                    .clone_from(&kustomization.manifest.namespace);
                 return Ok(());
             }
         }
         Ok(())
-    }
-
-    /// Paths in `folder` and below that may hold an object called `name`.
-    fn below(&self, folder: &str, name: &str) -> Result<Vec<String>> {
-        // Every object of a Canary is called after its target or its apex.
-        let stems = self.names.iter().filter(|stem| name.starts_with(*stem));
-        let stem = stems.max_by_key(|stem| stem.len());
-        let many = self.files.below(folder)?.nth(FEW_FILES).is_some();
-        let (Some(stem), true) = (stem, many) else {
-            return Ok(self.files.below(folder)?.map(str::to_owned).collect());
-        };
-        let mentions = match self.mentions.get() {
-            Some(mentions) => mentions,
-            None => {
-                let found = self.search()?;
-                self.mentions.get_or_init(|| found)
-            }
-        };
-        let mentioned = mentions.get(stem).into_iter().flatten();
-        let here = mentioned.filter(|path| is_below(path, folder));
-        Ok(here.cloned().collect())
-    }
-
-    /// For each name of a target or an apex the files that contain it.
-    fn search(&self) -> Result<BTreeMap<String, Vec<String>>> {
-        let names: Vec<&String> = self.names.iter().collect();
-        let automaton = AhoCorasick::new(&names)
-            .map_err(|error| Error::internal("cannot search for names").because(error))?;
-        let found = self.files.scan(|_, bytes| {
-            let matches = automaton.find_overlapping_iter(bytes);
-            let found: BTreeSet<usize> = matches.map(|found| found.pattern().as_usize()).collect();
-            (!found.is_empty()).then_some(found)
-        })?;
-        let mut mentions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (path, patterns) in found {
-            for pattern in patterns {
-                let paths = mentions.entry(names[pattern].clone()).or_default();
-                paths.push(path.to_owned());
-            }
-        }
-        Ok(mentions)
     }
 
     /// Parses a file that contains `word`, once.
@@ -410,115 +363,6 @@ impl Inventory {
     }
 }
 
-impl Wanted<'_> {
-    fn is(&self, manifest: &Manifest) -> bool {
-        let namespaces = (self.namespace, manifest.namespace.as_deref());
-        let same = match namespaces {
-            (Some(wanted), Some(found)) => wanted == found,
-            (None, _) | (_, None) => true,
-        };
-        same && manifest.kind == self.kind
-            && manifest.name == self.name
-            && self.is_of_group(manifest)
-    }
-
-    /// Does a `List` hold an object of this kind and name?
-    fn is_listed_in(&self, list: &Manifest) -> bool {
-        let text = |value: &serde_yaml::Value, key: &str| {
-            value
-                .get(key)
-                .and_then(serde_yaml::Value::as_str)
-                .map(str::to_owned)
-        };
-        let items = list
-            .value
-            .get("items")
-            .and_then(serde_yaml::Value::as_sequence);
-        list.kind == "List"
-            && items.into_iter().flatten().any(|item| {
-                let name = item
-                    .get("metadata")
-                    .and_then(|metadata| text(metadata, "name"));
-                text(item, "kind").as_deref() == Some(self.kind)
-                    && name.as_deref() == Some(self.name)
-            })
-    }
-
-    fn in_list(&self, list: &Manifest) -> Error {
-        Error::document(format!("{} is an item of a List", self.shown()))
-            .at([list.error_at("kind", "items of a List are not edited")])
-            .hint("write its items as documents of their own, separated by ---")
-    }
-
-    /// Other groups have a `Service`, too, such as Knative's.
-    fn is_of_group(&self, manifest: &Manifest) -> bool {
-        let version = manifest.api_version();
-        match self.kind {
-            "Service" => version == "v1",
-            "Deployment" | "DaemonSet" => version.starts_with("apps/"),
-            kind if kind.ends_with("Route") => version.starts_with("gateway.networking.k8s.io/"),
-            _ => true,
-        }
-    }
-
-    /// `Deployment podinfo`.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        format!("{} {}", self.kind, self.name)
-    }
-
-    /// The error that there is none.
-    #[must_use]
-    pub fn missing(&self) -> Error {
-        let namespace = self
-            .namespace
-            .map(|namespace| format!(" of namespace {namespace}"))
-            .unwrap_or_default();
-        Error::document(format!(
-            "there is no {}{namespace} in the repository",
-            self.shown()
-        ))
-    }
-
-    fn unreadable(&self) -> Error {
-        Error::document(format!("a file that names {} cannot be read", self.name))
-            .hint("mend it, or name it in .weirkeeperignore if it is not for Weirkeeper")
-    }
-
-    fn ambiguous(&self, found: &[Manifest]) -> Error {
-        let places = found
-            .iter()
-            .map(|manifest| manifest.error_at("metadata.name", "this is one of them"));
-        Error::document(format!(
-            "{} is there {} times, equally near to the Canary",
-            self.shown(),
-            found.len()
-        ))
-        .at(places)
-        .hint("name the folder of the right one in spec.gitops.path, or skip the other in .weirkeeperignore")
-    }
-}
-
-/// Names by which the objects of a Canary can be found.
-fn names(canary: &Manifest) -> impl Iterator<Item = String> {
-    let spec = canary.value.get("spec");
-    let text = |path: [&str; 2]| {
-        let value = spec?.get(path[0])?.get(path[1])?;
-        value.as_str().map(str::to_owned)
-    };
-    let route = spec
-        .and_then(|spec| spec.get("gitops")?.get("route")?.get("name")?.as_str())
-        .map(str::to_owned);
-    [
-        text(["targetRef", "name"]),
-        text(["service", "name"]),
-        route,
-    ]
-    .into_iter()
-    .flatten()
-    .filter(|name| !name.is_empty())
-}
-
 /// May the file hold manifests?
 fn is_document(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -535,7 +379,7 @@ pub(crate) fn is_below(path: &str, folder: &str) -> bool {
 
 /// `entry` of a kustomization in `folder` as a path from the top; `None` when
 /// it leaves the repository.
-fn join(folder: &str, entry: &str) -> Option<String> {
+pub(crate) fn join(folder: &str, entry: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in entry.split('/') {
         match part {

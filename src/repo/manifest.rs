@@ -86,6 +86,23 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// A document of any kind; kind and name are empty when it has none. `None`
+    /// when it is not there or cannot be understood.
+    #[must_use]
+    pub(crate) fn any(file: &Arc<ParsedFile>, document: usize) -> Option<Self> {
+        let value = file.stream.documents().get(document)?.to_value().ok()?;
+        Self::new(Arc::clone(file), document, value.clone()).or_else(|| {
+            Some(Self {
+                file: Arc::clone(file),
+                document,
+                kind: String::new(),
+                name: String::new(),
+                namespace: None,
+                value,
+            })
+        })
+    }
+
     fn new(file: Arc<ParsedFile>, document: usize, value: Value) -> Option<Self> {
         let text = |path: [&str; 2]| {
             let value = value.get(path[0])?.get(path[1])?;

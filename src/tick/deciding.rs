@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::render;
 use crate::repo::inventory::Inventory;
 use crate::repo::manifest::Manifest;
-use crate::repo::rollout::{self, Rollout};
+use crate::repo::rollout::{self, Claim, Rollout};
 use crate::report::Outcome;
 
 /// One Canary after deciding, before anything is written.
@@ -138,18 +138,8 @@ fn webhook_failure(rollout: &Rollout, index: usize, why: &str) -> Error {
         .hint("this counts as a refusal; check the address, and that this machine can reach it")
 }
 
-/// What only one Canary may act on: the target, in one kustomization.
-type Claim = (String, usize, Option<String>);
-
-fn claim(rollout: &Rollout) -> Option<Claim> {
-    let target = &rollout.release.copied()?.target;
-    let home = rollout.home.as_ref();
-    let home = home.map(|home| home.kustomization.path().to_owned());
-    Some((target.path().to_owned(), target.document, home))
-}
-
-/// Two Canaries that release one target would undo each other's steps, also when
-/// the other one is not part of this run.
+/// Two Canaries that change the same target, or the same field, would undo each
+/// other's steps, also when the other one is not part of this run.
 pub(super) fn refuse_shared_targets(
     inventory: &Inventory,
     manifests: &[&Manifest],
@@ -158,21 +148,20 @@ pub(super) fn refuse_shared_targets(
 ) {
     let mut claims: BTreeMap<Claim, Vec<(usize, String)>> = BTreeMap::new();
     for (index, decided) in decided.iter().enumerate() {
-        let claimed = decided
-            .work
-            .as_ref()
-            .and_then(|(rollout, _)| claim(rollout));
-        if let Some(claimed) = claimed {
+        let rollout = decided.work.as_ref().map(|(rollout, _)| rollout);
+        for claim in rollout.map(Rollout::claims).unwrap_or_default() {
             let place = decided.outcome.place.clone().unwrap_or_default();
-            claims.entry(claimed).or_default().push((index, place));
+            claims.entry(claim).or_default().push((index, place));
         }
     }
     for other in rivals(inventory, manifests) {
         let Ok(rollout) = rollout::resolve(inventory, other, now) else {
             continue;
         };
-        if let Some(shared) = claim(&rollout).and_then(|claim| claims.get_mut(&claim)) {
-            shared.push((usize::MAX, place_of(other)));
+        for claim in rollout.claims() {
+            if let Some(shared) = claims.get_mut(&claim) {
+                shared.push((usize::MAX, place_of(other)));
+            }
         }
     }
     for shared in claims.values().filter(|shared| shared.len() > 1) {

@@ -50,7 +50,7 @@ pub fn validate_canary(canary: &Canary) -> Vec<Problem> {
     if let Some(address) = &spec.metrics_server {
         http_url(&mut found, &path.key("metricsServer"), address);
     }
-    target(&mut found, &path.key("targetRef"), &spec.target_ref);
+    target(&mut found, &path.key("targetRef"), spec);
     if let Some(autoscaler) = &spec.autoscaler_ref {
         self::autoscaler(&mut found, &path.key("autoscalerRef"), autoscaler);
     }
@@ -95,12 +95,7 @@ pub fn validate_canary(canary: &Canary) -> Vec<Problem> {
 /// Must there be a `service`? Not where somebody else owns Services and route.
 fn needs_service(spec: &CanarySpec) -> bool {
     let knative = spec.provider.as_deref() == Some("knative");
-    let promotion = spec
-        .gitops
-        .as_ref()
-        .and_then(|gitops| gitops.promotion.as_ref());
-    let mode = promotion.map_or_else(PromotionMode::default, |promotion| promotion.mode);
-    !knative && mode == PromotionMode::Copy
+    !knative && spec.promotion_mode() == PromotionMode::Copy
 }
 
 /// The provider, and the fields that the Gateway API ignores: one warning
@@ -168,12 +163,19 @@ fn ignored(path: &FieldPath, spec: &CanarySpec) -> Vec<FieldPath> {
     ignored
 }
 
-fn target(found: &mut Found, path: &FieldPath, target: &ObjectRef) {
+/// The target is read and copied, so its kind is known; with `mode: fields` it
+/// only gives names.
+fn target(found: &mut Found, path: &FieldPath, spec: &CanarySpec) {
+    let target = &spec.target_ref;
     if *target == ObjectRef::default() {
         found.push(missing(path.clone()));
         return;
     }
-    object_ref(found, path, target, &["Deployment", "DaemonSet", "Service"]);
+    let kinds: &[&str] = match spec.promotion_mode() {
+        PromotionMode::Copy => &["Deployment", "DaemonSet", "Service"],
+        PromotionMode::Fields => &[target.kind.as_str()],
+    };
+    object_ref(found, path, target, kinds);
     if target.namespace.is_some() {
         let message = "is ignored: the target lives in the namespace of the Canary";
         found.push(Problem::warning(path.key("namespace"), message).at_key());

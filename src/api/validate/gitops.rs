@@ -3,8 +3,8 @@
 use super::rules::{Found, duration, is_subdomain, missing, object_name, one_of, required};
 use crate::api::words::{name_list, quoted};
 use crate::api::{
-    Applied, AppliedFrom, FieldEnd, FieldPath, GateSpec, GitOps, Problem, Promotion, PromotionMode,
-    Readiness, ReadinessFrom, RouteRef, WebhookType, Window,
+    Applied, AppliedFrom, FieldEnd, FieldPath, FieldSelector, GateSpec, GitOps, Problem, Promotion,
+    PromotionMode, Readiness, ReadinessFrom, RouteRef, WebhookType, Window,
 };
 
 /// What a gate does once its time is over.
@@ -153,7 +153,7 @@ fn field_end(found: &mut Found, path: &FieldPath, end: &FieldEnd) {
     }
     let at = path.key("path");
     if required(found, &at, &end.path)
-        && let Err(error) = end.path.parse::<FieldPath>()
+        && let Err(error) = end.path.parse::<FieldSelector>()
     {
         found.push(Problem::error(at, error.to_string()));
     }

@@ -1,6 +1,6 @@
 //! What is valid but cannot be carried out by this version.
 
-use crate::api::{Canary, FieldPath, GitOps, ObservedShare, Problem};
+use crate::api::{Canary, FieldPath, GitOps, ObservedShare, Problem, PromotionMode};
 
 /// What this version cannot carry out yet. A Canary with an error here must not
 /// be stepped: its release would not be judged as its author asks.
@@ -11,7 +11,8 @@ pub fn unsupported(canary: &Canary) -> Vec<Problem> {
     let mut found = Vec::new();
     let spec = &canary.spec;
     let path = FieldPath::root().key("spec");
-    if spec.target_ref.kind == "Service" {
+    let copied = spec.promotion_mode() == PromotionMode::Copy;
+    if copied && spec.target_ref.kind == "Service" {
         let at = path.key("targetRef").key("kind");
         let hint = "name a Deployment or a DaemonSet";
         found.push(not_yet(at, "a target of kind Service", hint));

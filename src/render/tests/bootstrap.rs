@@ -8,8 +8,8 @@ use serde_yaml::Value;
 use super::workloads::CANARY;
 use crate::api::{Phase, Status, Traffic};
 use crate::decide::{Action, Answers, Next, Plan, Routed, best_answer, decide};
-use crate::render::testing::Repo;
 use crate::render::facts;
+use crate::render::testing::Repo;
 
 /// What a repository looks like before there is a primary.
 #[derive(Debug, Clone)]

@@ -189,18 +189,25 @@ fn a_template_that_does_not_render() {
 }
 
 #[test]
-fn images_set_by_kustomize() {
-    let images = "images:\n  - name: ghcr.io/stefanprodan/podinfo\n    newTag: 6.1.0\nresources:\n";
-    let world = beside_a_neighbour(&[(KUSTOMIZATION, "resources:\n", images)]);
+fn images_set_by_a_component() {
+    let world = beside_a_neighbour(&[(
+        KUSTOMIZATION,
+        "resources:\n",
+        "components: [pinned]\nresources:\n",
+    )]);
+    world.put(
+        "apps/podinfo/pinned/kustomization.yaml",
+        "kind: Component\nimages:\n  - name: ghcr.io/stefanprodan/podinfo\n    newTag: 6.1.0\n",
+    );
     insta::assert_snapshot!(fails_alone(&world, 3), @"
     error: Canary test/podinfo cannot be carried out
     error: a new ghcr.io/stefanprodan/podinfo would reach the primary together with the target
-     --> apps/podinfo/kustomization.yaml:5:11
+     --> apps/podinfo/pinned/kustomization.yaml:3:11
       |
-    5 |   - name: ghcr.io/stefanprodan/podinfo
+    3 |   - name: ghcr.io/stefanprodan/podinfo
       |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ images[0].name
       |
-      = help: set the image in apps/podinfo/deployment.yaml and remove this entry
+      = help: move this entry to the kustomization that lists the primary
     ");
 }
 
@@ -217,6 +224,22 @@ fn what_this_version_cannot_carry_out() {
        |            ^^^^^^^^^^^^^ spec.gitops.observedShare
        |
        = help: use `observedShare: warn`
+    ");
+}
+
+#[test]
+fn an_autoscaler_that_is_not_there() {
+    let autoscaler = "  autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}\n  service:\n";
+    let world = beside_a_neighbour(&[(CANARY, "  service:\n", autoscaler)]);
+    insta::assert_snapshot!(fails_alone(&world, 3), @"
+    error: Canary test/podinfo cannot be carried out
+    error: there is no HorizontalPodAutoscaler podinfo of namespace test in the repository
+      --> apps/podinfo/canary.yaml:13:84
+       |
+    13 |   autoscalerRef: {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, name: podinfo}
+       |                                                                                    ^^^^^^^ spec.autoscalerRef.name
+       |
+       = help: commit its manifest beside the Canary, or remove spec.autoscalerRef
     ");
 }
 

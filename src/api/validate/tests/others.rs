@@ -30,7 +30,7 @@ fn what_this_version_cannot_do() {
         [""; 0]
     );
     assert_eq!(
-        left("{targetRef: {apiVersion: v1, kind: Service}}"),
+        left("targetRef: {kind: Service}"),
         ["E spec.targetRef.kind"]
     );
     assert_eq!(
