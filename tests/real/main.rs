@@ -1,5 +1,5 @@
 //! Tests with real parts: Prometheus, Git over HTTP, a runner of workflows, the
-//! linters of workflows. `.ci/tools` installs them, `.ci/run` runs these tests:
+//! linters of workflows, kubectl. `.ci/tools` installs them, `.ci/run` runs these tests:
 //!
 //! ```text
 //! PATH=$(.ci/tools | paste -s -d :):$PATH cargo test --test real -- --ignored
@@ -14,6 +14,7 @@ mod exporter;
 mod gitops;
 #[cfg(test)]
 mod kustomize_history;
+mod kustomize;
 #[cfg(test)]
 mod linters;
 #[cfg(test)]

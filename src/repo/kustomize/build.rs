@@ -190,6 +190,7 @@ impl Builder<'_> {
                 Entry::Elsewhere(_) => {}
             }
         }
+        generate::generate(self.inventory, kustomization, objects)?;
         for entry in &entries.components {
             let inner = match entry {
                 Entry::Folder(folder) => self.inventory.kustomization_in(folder)?,
@@ -248,7 +249,6 @@ impl Builder<'_> {
         role: Role,
         objects: &mut Vec<Object>,
     ) -> Result<()> {
-        generate::generate(self.inventory, kustomization, objects)?;
         self.refuse(kustomization, role, objects)?;
         let value = &kustomization.manifest.value;
         for list in [LISTS[0], LISTS[1]] {

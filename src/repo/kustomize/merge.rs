@@ -255,7 +255,8 @@ fn list_directive(new: &[Value]) -> Result<Directive, String> {
 }
 
 /// The items of `new` first, each merged with the one of `old` that has the
-/// same keys, then the rest of `old`.
+/// same keys, then the rest of `old`. In a list with several keys those that are
+/// merged stay where they were.
 fn merge_items(
     old: &[Value],
     new: &[Value],
@@ -266,36 +267,40 @@ fn merge_items(
         let rest = old.iter().filter(|item| !new.contains(item));
         return Ok(new.iter().chain(rest).cloned().collect());
     };
-    let mut rest: Vec<Option<&Value>> = old.iter().map(Some).collect();
+    let mut rest: Vec<Option<Value>> = old.iter().cloned().map(Some).collect();
     let mut merged = Vec::new();
     for item in new {
-        let Value::Mapping(fields) = item else {
-            return Err(format!("an item of a list has no `{first}`"));
+        let fields = item.as_mapping().filter(|item| item.contains_key(*first));
+        let fields = fields.ok_or_else(|| format!("an item of a list has no `{first}`"))?;
+        let is_same = |index: &usize| {
+            let old = rest[*index].as_ref();
+            old.is_some_and(|old| is_same(old, item, keys))
         };
-        if !fields.contains_key(*first) {
-            return Err(format!("an item of a list has no `{first}`"));
-        }
-        let mut same = (0..rest.len())
-            .filter(|index| rest[*index].is_some_and(|old| is_same(old, item, keys)));
-        let index = same.next();
-        if same.next().is_some() {
+        let mut same = (0..rest.len()).filter(is_same);
+        let (index, other) = (same.next(), same.next());
+        if other.is_some() {
             let value = fields.get(*first).map(shown).unwrap_or_default();
             return Err(format!("several items have the `{first}` {value}"));
         }
         let before = index.and_then(|index| rest[index].take());
-        match (directive(fields)?, before) {
-            (Directive::Delete, _) => {}
-            (Directive::Merge, Some(Value::Mapping(before))) => {
-                let mut before = before.clone();
+        let item = match (directive(fields)?, before) {
+            (Directive::Delete, _) => continue,
+            // Kustomize leaves the old item as it is, which nobody can want.
+            (Directive::Replace, Some(_)) => {
+                return Err("`$patch: replace` has no effect on an item of a list".to_owned());
+            }
+            (Directive::Merge, Some(Value::Mapping(mut before))) => {
                 merge_fields(&mut before, fields, schema)?;
-                merged.push(before.into());
+                before.into()
             }
-            (Directive::Merge | Directive::Replace, _) => {
-                merged.push(added(fields, schema)?.into())
-            }
+            (Directive::Merge | Directive::Replace, _) => added(fields, schema)?.into(),
+        };
+        match index {
+            Some(index) if keys.len() > 1 => rest[index] = Some(item),
+            _ => merged.push(item),
         }
     }
-    merged.extend(rest.into_iter().flatten().cloned());
+    merged.extend(rest.into_iter().flatten());
     Ok(merged)
 }
 
