@@ -312,7 +312,8 @@ impl Builder<'_> {
                     continue;
                 }
                 let shown = format!("{} {}", object.kind(), object.name());
-                let primary = self.primary_of(object).filter(|_| role != Role::Inner);
+                let both = role != Role::Inner && patch.is_understood();
+                let primary = self.primary_of(object).filter(|_| both);
                 if primary.is_some_and(|primary| patch.concerns(&primary)) {
                     let message = format!(
                         "patches {shown} and its copy for the primary: a change would reach both at once"

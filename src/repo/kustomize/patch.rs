@@ -87,6 +87,11 @@ impl Patch {
         })
     }
 
+    /// Is it known what it patches?
+    pub(super) fn is_understood(&self) -> bool {
+        self.body.is_ok() && !matches!(self.target, Some(Err(_)))
+    }
+
     /// Does it patch this object? One that cannot be understood may.
     pub(super) fn concerns(&self, object: &Object) -> bool {
         match (&self.target, &self.body) {
