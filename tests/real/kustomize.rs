@@ -67,7 +67,7 @@ fn replace(value: &mut Value, names: &[(String, String)]) {
         Value::Mapping(fields) => fields
             .iter_mut()
             .for_each(|(_, value)| replace(value, names)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Tagged(_) => {}
     }
 }
 
@@ -123,7 +123,9 @@ fn sorted(value: &Value) -> Value {
             Value::Mapping(pairs.into_iter().collect())
         }
         Value::Sequence(items) => items.iter().map(sorted).collect(),
-        value => value.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {
+            value.clone()
+        }
     }
 }
 

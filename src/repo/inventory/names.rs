@@ -20,10 +20,7 @@ pub(super) fn of(canary: &Manifest) -> impl Iterator<Item = String> {
         let value = path.iter().try_fold(&spec, |value, key| value.get(*key));
         value.cloned().unwrap_or_default()
     };
-    let list = |path: &[&str]| match at(path) {
-        Value::Sequence(items) => items,
-        _ => Vec::new(),
-    };
+    let list = |path: &[&str]| at(path).as_sequence().cloned().unwrap_or_default();
     let mut named: Vec<Value> = ["targetRef", "service", "autoscalerRef"]
         .iter()
         .map(|object| at(&[object]))
@@ -100,7 +97,7 @@ impl Inventory {
         if let Some(configs) = self.configs.get() {
             return Ok(configs);
         }
-        let kinds = CONFIGS.map(|kind| memmem::Finder::new(kind));
+        let kinds = CONFIGS.map(memmem::Finder::new);
         let found = self.files.scan(|_, bytes| {
             let holds = kinds.iter().any(|kind| kind.find(bytes).is_some());
             let names = holds.then(|| values_of_name(&String::from_utf8_lossy(bytes)))?;

@@ -247,7 +247,7 @@ impl Builder<'_> {
         &mut self,
         kustomization: &Kustomization,
         role: Role,
-        objects: &mut Vec<Object>,
+        objects: &mut [Object],
     ) -> Result<()> {
         self.refuse(kustomization, role, objects)?;
         let value = &kustomization.manifest.value;

@@ -199,10 +199,14 @@ fn add(new: &Value, schema: Schema, name: &str) -> Result<Option<Value>, String>
             let merged = schema.merge_keys(name).is_some();
             match list_directive(new)? {
                 Directive::Delete if merged => None,
-                _ => Some(items(new, merged, schema.field(name))?.into()),
+                Directive::Delete | Directive::Merge | Directive::Replace => {
+                    Some(items(new, merged, schema.field(name))?.into())
+                }
             }
         }
-        new => Some(new.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {
+            Some(new.clone())
+        }
     })
 }
 
@@ -229,13 +233,13 @@ fn items(new: &[Value], merged: bool, schema: Schema) -> Result<Vec<Value>, Stri
     }
     let mut items = Vec::new();
     for item in new {
-        match item {
-            Value::Mapping(fields) if is_directive(fields) => {}
-            Value::Mapping(fields) => match directive(fields)? {
+        match item.as_mapping() {
+            Some(fields) if is_directive(fields) => {}
+            Some(fields) => match directive(fields)? {
                 Directive::Delete => {}
                 Directive::Merge | Directive::Replace => items.push(added(fields, schema)?.into()),
             },
-            item => items.push(item.clone()),
+            None => items.push(item.clone()),
         }
     }
     Ok(items)

@@ -139,9 +139,9 @@ fn replaces(inventory: &Inventory, folder: &str, entry: &Value, object: &Object)
         },
         None => vec![entry.clone()],
     };
-    let lists = entries.iter().map(|document| match document {
-        Value::Sequence(entries) => entries.as_slice(),
-        one => std::slice::from_ref(one),
+    let lists = entries.iter().map(|document| {
+        let list = document.as_sequence().map(Vec::as_slice);
+        list.unwrap_or(std::slice::from_ref(document))
     });
     let selects = |selector: Option<&Value>| {
         let empty = Value::Null;
