@@ -18,7 +18,7 @@ pub mod workload;
 
 pub use apply::apply;
 pub use changes::Changes;
-pub use facts::{facts, warnings};
+pub use facts::{facts, pdb_hint, warnings};
 
 use std::collections::BTreeMap;
 

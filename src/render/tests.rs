@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod fields;
+mod hints;
 mod restore;
 mod several_routes;
 mod workloads;

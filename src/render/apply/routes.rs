@@ -1,9 +1,14 @@
 //! Weights and what else a step changes in the routes.
 
 use super::Editor;
-use crate::api::Traffic;
+use super::place::Change;
+use crate::api::{FieldPath, Traffic};
 use crate::error::Result;
+use crate::render::changes::Changes;
 use crate::render::route::{self, RouteState};
+use crate::render::workload::get;
+use crate::repo::inventory::is_below;
+use crate::repo::manifest::{Manifest, ParsedFile};
 use crate::repo::rollout::RouteSite;
 
 impl Editor<'_> {
@@ -48,6 +53,9 @@ impl Editor<'_> {
             let added = route::added_rules(spec, &state);
             return Ok((added, Some(route::checksum(spec))));
         };
+        if self.is_shared_route(existing) {
+            return Ok((self.patch_route(site, existing, &state)?, None));
+        }
         let generated = route::is_generated(canary, existing);
         let mut added = Vec::new();
         self.edit(existing, |stream| {
@@ -65,6 +73,48 @@ impl Editor<'_> {
                 .and_then(|status| status.generated_route.clone()),
         };
         Ok((added, made_from.filter(|_| generated)))
+    }
+
+    /// Does the route stand in a base that others have, too? One that is named in
+    /// `spec.gitops.routes` may stand anywhere.
+    fn is_shared_route(&self, route: &Manifest) -> bool {
+        let named = self.rollout.canary.spec.gitops().routes.is_some();
+        let bases = self
+            .rollout
+            .home
+            .iter()
+            .flat_map(|home| home.chain.iter().skip(1));
+        let mut bases = bases.map(Manifest::folder);
+        self.is_shared(route) && (!named || bases.any(|base| is_below(route.path(), base)))
+    }
+
+    /// Writes the rules of a shared route into a patch, all of them: Kustomize
+    /// knows no way to merge them.
+    fn patch_route(
+        &mut self,
+        site: &RouteSite,
+        route: &Manifest,
+        state: &RouteState,
+    ) -> Result<Vec<String>> {
+        let mut scratch = Changes::default();
+        let mut added = Vec::new();
+        scratch.edit(self.files, route, |stream| {
+            added = route::set(stream, &site.canary, route, state)?;
+            Ok(())
+        })?;
+        let rules = match scratch.texts().get(route.path()) {
+            Some(text) => {
+                let parsed = ParsedFile::parse(route.path(), text.as_bytes())?;
+                let document = parsed.stream.documents().get(route.document);
+                let value = document.and_then(|document| document.to_value().ok());
+                value.and_then(|value| get(&value, &["spec", "rules"]).cloned())
+            }
+            None => get(&route.value, &["spec", "rules"]).cloned(),
+        };
+        let path = FieldPath::root().key("spec").key("rules");
+        let change = Change::Set(path, rules.unwrap_or_default());
+        self.change(route, &[change])?;
+        Ok(added)
     }
 
     /// The route with `traffic` and the cookies of this plan.

@@ -1,9 +1,12 @@
 //! What a decision needs to know of the manifests.
 
+mod hints;
 mod routes;
 mod selectors;
 
 use serde_yaml::Value;
+
+pub use hints::pdb_hint;
 
 use super::workload::{Source, get, images_are_current, primary_template, replicas, revision};
 use super::{configs, fields, scaler};
@@ -36,7 +39,9 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
 /// What does not stop the rollout, and is told only by the manifests together.
 #[must_use]
 pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {
-    routes::warnings(rollout)
+    let mut warnings = routes::warnings(rollout);
+    warnings.extend(hints::of_restoring(rollout));
+    warnings
 }
 
 fn of_copy(rollout: &Rollout, copied: &Copied) -> Result<Facts> {
