@@ -112,6 +112,8 @@ pub enum Command {
     SetWeights(SetWeights),
     /// Show the rollouts of the repository
     Status(Select),
+    /// Tell what happened to the rollouts, from Git alone
+    History(History),
     /// Run the engine over scripted observations, in memory
     Simulate(Simulate),
     /// Run a release and a rollback in a temporary repository
@@ -273,6 +275,35 @@ pub struct SetWeights {
     /// Write the file instead of printing it
     #[arg(short, long)]
     pub in_place: bool,
+}
+
+/// `history`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct History {
+    /// Only this Canary
+    #[arg(value_name = "NS/NAME")]
+    pub canary: Option<String>,
+    /// The branch to read; default what is checked out
+    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
+    pub branch: Option<String>,
+    /// The newest N commits that concern a rollout; default all
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub limit: Option<usize>,
+    /// Nothing older: a date, a time, or how long ago, such as 24h
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Prove that the trailers of each step, the status and the routes agree
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Reads a number of commits.
+fn limit(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|_not_a_number| "not a number");
+    match number? {
+        0 => Err("must be at least 1".to_owned()),
+        number => Ok(number),
+    }
 }
 
 /// `simulate`.

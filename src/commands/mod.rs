@@ -1,6 +1,7 @@
 //! One file per command: settings in, results to the two streams, exit code out.
 
 mod demo;
+mod history;
 mod plan;
 mod render;
 mod set_weights;
@@ -104,6 +105,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Render(options) => render::run(options, settings, streams),
         Command::SetWeights(options) => set_weights::run(options, streams),
         Command::Status(options) => status::run(options, settings, streams),
+        Command::History(options) => history::run(options, settings, streams).await,
         Command::Simulate(options) => simulate::run(options, settings, streams),
         Command::Demo(options) => demo::run(options, settings, streams).await,
     }

@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 pub use wanted::Wanted;
 
 /// File names of a kustomization, in the order in which Kustomize looks.
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const KUSTOMIZATIONS: [&str; 3] =
+    ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// A folder with more files than this is searched by name first.
 const FEW_FILES: usize = 64;

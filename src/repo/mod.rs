@@ -20,6 +20,7 @@ pub mod files;
 mod freeze;
 pub mod generated;
 pub mod git;
+pub mod history;
 pub mod inventory;
 mod kustomize;
 pub mod link;

@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod github;
+pub mod history;
 pub mod message;
 mod outcome;
 pub mod text;

@@ -18,6 +18,8 @@ mod fleet;
 #[cfg(test)]
 mod git_over_http;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod in_place;
 #[cfg(test)]
 mod late;
