@@ -114,6 +114,16 @@ pub enum Command {
     Status(Select),
     /// Tell what happened to the rollouts, from Git alone
     History(History),
+    /// Let a rollout pass a gate in Git, once: a commit
+    Approve(Approve),
+    /// End a rollout and send all traffic to the primary: a commit
+    Abort(Person),
+    /// Let nothing of a rollout go on, except a rollback: a commit
+    Pause(Person),
+    /// Let a paused rollout go on, or take weights changed by hand for its state: a commit
+    Resume(Person),
+    /// Release a revision that failed again: a commit
+    Retry(Person),
     /// Run the engine over scripted observations, in memory
     Simulate(Simulate),
     /// Run a release and a rollback in a temporary repository
@@ -275,6 +285,49 @@ pub struct SetWeights {
     /// Write the file instead of printing it
     #[arg(short, long)]
     pub in_place: bool,
+}
+
+/// `abort`, `pause`, `resume`, `retry`.
+#[derive(Debug, Clone, Args)]
+pub struct Person {
+    /// The Canary
+    #[arg(value_name = "NS/NAME")]
+    pub canary: String,
+    /// Why, in one line; part of the commit
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Who says so; default user.name and user.email of Git's configuration
+    #[arg(long, value_name = "NAME <EMAIL>")]
+    pub author: Option<String>,
+    /// The branch to read and to push; default the one checked out
+    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
+    pub branch: Option<String>,
+    /// Decide and print, commit nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Commit to the local branch only
+    #[arg(long, env = "WEIRKEEPER_NO_PUSH", value_parser = FalseyValueParser::new())]
+    pub no_push: bool,
+    /// Who is told.
+    #[command(flatten)]
+    pub notify: Notify,
+    /// Folder with Secrets, as NAME/KEY
+    #[arg(long, value_name = "DIR", env = "WEIRKEEPER_SECRETS_DIR", value_parser = path())]
+    pub secrets_dir: Option<PathBuf>,
+    /// Limit of the whole run
+    #[arg(long, value_name = "DUR", default_value = "2m")]
+    pub deadline: String,
+}
+
+/// `approve`.
+#[derive(Debug, Clone, Args)]
+pub struct Approve {
+    /// Who says what about what.
+    #[command(flatten)]
+    pub person: Person,
+    /// The gate, such as confirm-promotion; default the one that waits
+    #[arg(long, value_name = "TYPE")]
+    pub gate: Option<String>,
 }
 
 /// `history`.

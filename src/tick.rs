@@ -6,6 +6,7 @@ mod choose;
 mod committing;
 mod deciding;
 mod deleted;
+mod people;
 mod publish;
 mod telling;
 mod tree;
@@ -20,7 +21,6 @@ use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::Signature;
-use crate::repo::ancestry::History;
 use crate::repo::branch::Branch;
 use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
@@ -34,6 +34,7 @@ pub(crate) use choose::id;
 pub use choose::{Choice, Shard, select};
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
+pub use people::{Saying, say};
 use publish::Published;
 pub(crate) use tree::Tree;
 pub use waiting::Wait;
@@ -55,16 +56,24 @@ pub struct World {
     pub dry_run: bool,
     /// Who makes the commits, and when.
     pub author: Signature,
-    /// Waits for a Canary that is nearly due; `None` does not.
-    pub wait: Option<Wait>,
     /// Limit for the whole run.
     pub deadline: Duration,
 }
 
+/// What a run of steps is about.
+#[derive(Debug)]
+pub struct Stepping {
+    /// Who answers questions.
+    pub observer: Observer,
+    /// The Canaries to step.
+    pub choice: Choice,
+    /// Waits for a Canary that is nearly due; `None` does not.
+    pub wait: Option<Wait>,
+}
+
 /// Takes one step for every chosen Canary that is due: one commit each, one push.
-/// `observer` answers what the decisions ask.
 ///
-/// Is none due yet, it waits for the first of them as [`World::wait`] says; the
+/// Is none due yet, it waits for the first of them as [`Stepping::wait`] says; the
 /// time of `world` is then the one after the wait.
 ///
 /// The push is a compare-and-swap. Did the branch move meanwhile, everything
@@ -74,19 +83,19 @@ pub struct World {
 /// What keeps the whole run from happening: no repository, no branch, a remote
 /// that cannot be reached. What concerns one Canary, or the push alone, is in
 /// the [`Run`].
-pub async fn tick(world: &mut World, observer: &Observer, choice: &Choice) -> Result<Run> {
+pub async fn tick(world: &mut World, stepping: &Stepping) -> Result<Run> {
     let start = Instant::now();
     let end = start + world.deadline;
-    let waiting = waiting::wait(world, observer, choice, start, end);
-    let waited = within(end, world.deadline, waiting).await?;
+    let wait = waiting::wait(world, stepping, start, end);
+    let waited = within(end, world.deadline, wait).await?;
     if let Some(waited) = &waited {
         world.author.time = waited.now;
     }
     let asking = match world.dry_run {
-        true => Asking::harmless(observer, world.deadline),
-        false => Asking::all(observer, world.deadline),
+        true => Asking::harmless(&stepping.observer, world.deadline),
+        false => Asking::all(&stepping.observer, world.deadline),
     };
-    let mut run = run(world, &Decider::Step(&asking, choice), end).await?;
+    let mut run = run(world, &Decider::Step(&asking, &stepping.choice), end).await?;
     if let Some(waited) = waited {
         run.waited = Some(waited.seconds);
         run.notes.insert(0, waited.told());
@@ -98,13 +107,16 @@ pub async fn tick(world: &mut World, observer: &Observer, choice: &Choice) -> Re
 enum Decider<'a> {
     /// The engine, after observing.
     Step(&'a Asking<'a>, &'a Choice),
+    /// A person.
+    Person(&'a Saying),
 }
 
 impl Decider<'_> {
     async fn decide(&self, world: &World, base: Oid, tree: &Tree<'_>) -> Result<Vec<Decided>> {
-        let now = world.author.time;
         match self {
+            Self::Person(saying) => saying.decide(tree, world),
             Self::Step(asking, choice) => {
+                let now = world.author.time;
                 let mut decided = decide_all(tree, asking, choice, now).await?;
                 let repository = &world.repository;
                 let deleted = decide_deleted(repository, base, tree, asking, choice, now);
@@ -115,7 +127,7 @@ impl Decider<'_> {
     }
 }
 
-/// Decides, commits, publishes and tells, until `end`.
+/// Decides, commits, publishes and tells.
 async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> {
     let mut steps = within(end, world.deadline, take_steps(world, decider)).await?;
     if !world.dry_run {
@@ -166,16 +178,6 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
             tip,
             published,
         });
-    }
-}
-
-impl World {
-    /// What the commit `base` holds.
-    async fn tree(&self, base: Oid) -> Result<Tree<'_>> {
-        let inventory = Inventory::load(self.repository.files(base).await?)?;
-        let history = History::new(&self.repository, base)
-            .deepened_from(&self.branch, self.remote.as_deref());
-        Tree::new(inventory, Some(Cluster::new(history, &self.github)))
     }
 }
 

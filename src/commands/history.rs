@@ -51,7 +51,9 @@ pub(super) async fn run(
             let branch = repository.branch(Some(branch)).await?;
             repository.tip(&branch).await?
         }
-        None => repository.head().await?,
+        None => repository.head().await?.ok_or_else(|| {
+            Error::usage("there is no commit yet").hint("name the branch to read with --branch")
+        })?,
     };
     let since = since(options.since.as_deref(), settings.now)?;
     let (moments, mut notes, complete) = walk(&repository, tip, options, since)?;

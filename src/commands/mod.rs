@@ -2,6 +2,7 @@
 
 mod demo;
 mod history;
+mod people;
 mod plan;
 mod render;
 mod set_weights;
@@ -15,8 +16,9 @@ use std::path::PathBuf;
 
 use crate::Shard;
 use crate::cli::{Cli, Command, Format};
+use crate::decide::Word;
 use crate::error::{Error, Result};
-use crate::repo::GitOptions;
+use crate::repo::{GitOptions, Signature};
 use crate::report::text;
 use crate::settings::Settings;
 
@@ -106,6 +108,14 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::SetWeights(options) => set_weights::run(options, streams),
         Command::Status(options) => status::run(options, settings, streams),
         Command::History(options) => history::run(options, settings, streams).await,
+        Command::Approve(options) => {
+            let word = Word::Approve(people::gate(options.gate.as_deref())?);
+            people::run(&options.person, word, settings, streams).await
+        }
+        Command::Abort(options) => people::run(options, Word::Abort, settings, streams).await,
+        Command::Pause(options) => people::run(options, Word::Pause, settings, streams).await,
+        Command::Resume(options) => people::run(options, Word::Resume, settings, streams).await,
+        Command::Retry(options) => people::run(options, Word::Retry, settings, streams).await,
         Command::Simulate(options) => simulate::run(options, settings, streams),
         Command::Demo(options) => demo::run(options, settings, streams).await,
     }
@@ -125,6 +135,21 @@ fn work_tree(settings: &Settings) -> Result<PathBuf> {
         Some(top) => top.to_owned(),
         None => settings.repo.clone(),
     })
+}
+
+/// Reads `NAME <EMAIL>`.
+fn author(text: &str, settings: &Settings) -> Result<Signature> {
+    text.trim()
+        .strip_suffix('>')
+        .and_then(|rest| rest.split_once('<'))
+        .map(|(name, email)| (name.trim(), email.trim()))
+        .filter(|(name, email)| !name.is_empty() && !email.is_empty())
+        .map(|(name, email)| Signature {
+            name: name.to_owned(),
+            email: email.to_owned(),
+            time: settings.now,
+        })
+        .ok_or_else(|| Error::usage(format!("--author: `{text}` is not NAME <EMAIL>")))
 }
 
 /// The part of the Canaries that `--shard` names.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Streams, work_tree};
-use crate::api::{Phase, Status};
+use crate::api::{Deferred, GateStatus, Phase, Said, Status};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
 use crate::repo::files::Files;
@@ -11,6 +11,7 @@ use crate::repo::inventory::Inventory;
 use crate::repo::manifest::Manifest;
 use crate::repo::rollout;
 use crate::report::Run;
+use crate::report::diagnostics::harmless;
 use crate::select;
 use crate::settings::Settings;
 use crate::tick::id;
@@ -29,6 +30,14 @@ struct Row {
     revision: Option<String>,
     promoted_revision: Option<String>,
     last_step_time: Option<jiff::Timestamp>,
+    /// Who paused it, when and why.
+    paused: Option<Said>,
+    /// Gates in Git that wait for an approval.
+    waits_for: Vec<GateStatus>,
+    /// What waits until an earlier commit is applied.
+    deferred: Vec<Deferred>,
+    /// The step of which somebody was told that the cluster does not run it.
+    not_applied: Option<jiff::Timestamp>,
     error: Option<Error>,
 }
 
@@ -76,7 +85,47 @@ fn row(manifest: &Manifest, settings: &Settings) -> Row {
         revision: text(status.last_applied_spec),
         promoted_revision: text(status.last_promoted_spec),
         last_step_time: status.last_step_time,
+        paused: status.paused,
+        waits_for: status
+            .gates
+            .into_iter()
+            .filter(|gate| gate.approved.is_none())
+            .collect(),
+        deferred: status.deferred,
+        not_applied: status.not_applied,
         error,
+    }
+}
+
+impl Row {
+    /// What holds it, in words.
+    fn holds(&self) -> String {
+        let mut holds = Vec::new();
+        if let Some(said) = &self.paused {
+            let name = said
+                .by
+                .rsplit_once(" <")
+                .map_or(&*said.by, |(name, _)| name);
+            let reason = said.reason.as_ref();
+            let reason = reason.map(|reason| format!(": {reason}"));
+            holds.push(format!("paused by {name}{}", reason.unwrap_or_default()));
+        }
+        holds.extend(self.waits_for.iter().map(|gate| {
+            let since = gate.since.map(|since| format!(" since {since}"));
+            let kind = serde_json::to_value(gate.kind).unwrap_or_default();
+            let kind = kind.as_str().unwrap_or_default();
+            format!("waits for {kind}{}", since.unwrap_or_default())
+        }));
+        holds.extend(self.deferred.iter().map(|deferred| match deferred {
+            Deferred::ScaleCanaryToZero => "scale-down to come".to_owned(),
+        }));
+        if let Some(step) = self.not_applied {
+            holds.push(format!("the step of {step} is not applied"));
+        }
+        match holds.is_empty() {
+            true => "-".to_owned(),
+            false => harmless(&holds.join(", ")),
+        }
     }
 }
 
@@ -92,6 +141,7 @@ fn table(rows: &[Row]) -> String {
         "FAILED",
         "REVISION",
         "LAST STEP",
+        "HOLDS",
     ];
     let mut lines = vec![head.map(str::to_owned)];
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -111,8 +161,14 @@ fn table(rows: &[Row]) -> String {
             row.failed_checks.to_string(),
             or_dash(row.revision.clone()),
             or_dash(row.last_step_time.map(|time| time.to_string())),
+            row.holds(),
         ]
     }));
+    // Mostly there is nothing to say.
+    let holds = lines.iter().skip(1).any(|line| line[6] != "-");
+    if !holds {
+        lines.iter_mut().for_each(|line| line[6].clear());
+    }
     let widths: Vec<usize> = (0..head.len())
         .map(|column| {
             let cells = lines.iter().map(|line| line[column].chars().count());

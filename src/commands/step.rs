@@ -1,16 +1,15 @@
 //! `step`: one tick for every Canary.
 
-use super::{Streams, git_options, shard};
+use super::{Streams, author, git_options, shard};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
 use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
-use crate::repo::Signature;
 use crate::repo::git::Repository;
 use crate::report::{Run, github, text};
 use crate::settings::{GithubSettings, MetricsSettings, NotifySettings, Settings, duration};
-use crate::{Choice, Wait, World, tick};
+use crate::{Choice, Stepping, Wait, World, tick};
 
 pub(super) async fn run(
     options: &cli::Step,
@@ -36,7 +35,10 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
     };
     let mut metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     metrics.trusts_documents = true;
-    let author = author(&options.author, settings)?;
+    let author = match options.author.trim() {
+        "" => author(cli::AUTHOR, settings)?,
+        text => author(text, settings)?,
+    };
     let repository = Repository::open(&settings.repo, git_options(settings)).await?;
     let branch = options.branch.as_deref().filter(|name| !name.is_empty());
     let branch = repository.branch(branch).await?;
@@ -62,10 +64,14 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
         notifier: Notifier::new(notify),
         dry_run: options.dry_run,
         author,
-        wait: wait(options.wait.as_deref(), settings)?,
         deadline,
     };
-    tick(&mut world, &Observer::new(metrics), &choice).await
+    let stepping = Stepping {
+        observer: Observer::new(metrics),
+        choice,
+        wait: wait(options.wait.as_deref(), settings)?,
+    };
+    tick(&mut world, &stepping).await
 }
 
 /// How long the run may wait; nothing is no wait.
@@ -80,26 +86,8 @@ fn wait(text: Option<&str>, settings: &Settings) -> Result<Option<Wait>> {
     }))
 }
 
-/// Reads `NAME <EMAIL>`.
-fn author(text: &str, settings: &Settings) -> Result<Signature> {
-    let text = match text.trim() {
-        "" => cli::AUTHOR,
-        text => text,
-    };
-    text.strip_suffix('>')
-        .and_then(|rest| rest.split_once('<'))
-        .map(|(name, email)| (name.trim(), email.trim()))
-        .filter(|(name, email)| !name.is_empty() && !email.is_empty())
-        .map(|(name, email)| Signature {
-            name: name.to_owned(),
-            email: email.to_owned(),
-            time: settings.now,
-        })
-        .ok_or_else(|| Error::usage(format!("--author: `{text}` is not NAME <EMAIL>")))
-}
-
 /// Prints the run, and gives a GitHub workflow what it wants.
-fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) -> Result<()> {
+pub(super) fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) -> Result<()> {
     match settings.format {
         Format::Json => streams.json(run)?,
         Format::Text | Format::Github => streams.print(&text::run(run))?,

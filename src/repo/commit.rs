@@ -64,6 +64,21 @@ impl Repository {
         Ok(commit)
     }
 
+    /// Name and address of the person who works here, as Git is configured.
+    ///
+    /// # Errors
+    ///
+    /// When Git cannot be asked.
+    pub async fn user(&self) -> Result<Option<(String, String)>> {
+        let value = async |key: &str| {
+            let answer = self.git(Call::new(["config", "--get", key])).await?;
+            let text = answer.text();
+            Ok::<_, Error>(Some(text).filter(|text| answer.success && !text.is_empty()))
+        };
+        let name = value("user.name").await?;
+        Ok(name.zip(value("user.email").await?))
+    }
+
     /// Begins a line of commits on top of `parent`, in memory.
     ///
     /// # Errors

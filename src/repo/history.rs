@@ -9,12 +9,10 @@ use std::path::Path;
 use git2::Oid;
 use jiff::Timestamp;
 
-use super::branch::parse_oid;
 use super::files::Files;
 use super::git::Repository;
 use super::inventory::{Inventory, KUSTOMIZATIONS};
 use super::objects::Objects;
-use super::process::Call;
 use super::trailers;
 use crate::api::Status;
 use crate::error::{Error, Result};
@@ -63,20 +61,6 @@ pub struct History {
 }
 
 impl Repository {
-    /// The commit that `HEAD` is at, whether on a branch or detached.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) when there is no commit yet.
-    pub async fn head(&self) -> Result<Oid> {
-        let call = Call::new(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]);
-        let answer = self.git(call).await?;
-        if !answer.success {
-            return Err(Error::usage("there is no commit yet")
-                .hint("name the branch to read with --branch"));
-        }
-        parse_oid(&answer.text())
-    }
-
     /// Begins a walk at `tip`.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! The branch: where it is, and moving it.
 
-use super::World;
+use super::{Cluster, Tree, World};
 use crate::error::{Error, Kind, Result};
+use crate::repo::ancestry::History;
 use crate::repo::git::Oid;
+use crate::repo::inventory::Inventory;
 use crate::repo::local::Local;
 use crate::repo::push::Pushed;
 
@@ -30,6 +32,14 @@ impl World {
             }
             None => self.repository.tip(&self.branch).await,
         }
+    }
+
+    /// What the commit `base` holds.
+    pub(super) async fn tree(&self, base: Oid) -> Result<Tree<'_>> {
+        let inventory = Inventory::load(self.repository.files(base).await?)?;
+        let history = History::new(&self.repository, base)
+            .deepened_from(&self.branch, self.remote.as_deref());
+        Tree::new(inventory, Some(Cluster::new(history, &self.github)))
     }
 
     /// Moves the branch from `base` to `tip`, and brings the checkout along.

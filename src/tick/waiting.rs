@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::applied::applied;
 use super::tree::Tree;
-use super::{Choice, World, id};
+use super::{Stepping, World, id};
 use crate::decide::{self, Action, Answer, Answers, Next, Probe};
 use crate::error::Result;
-use crate::observe::Observer;
 use crate::repo::rollout;
+
+/// Canaries that are looked at together.
+const CONCURRENT: usize = 64;
 
 /// How long a run may wait until the first Canary is due.
 #[derive(Debug, Clone, Copy)]
@@ -62,16 +65,15 @@ enum Due {
 /// When the documents cannot be loaded. What concerns one Canary the tick will tell.
 pub(super) async fn wait(
     world: &World,
-    observer: &Observer,
-    choice: &Choice,
+    stepping: &Stepping,
     start: Instant,
     end: Instant,
 ) -> Result<Option<Waited>> {
-    let Some(wait) = world.wait else {
+    let Some(wait) = stepping.wait else {
         return Ok(None);
     };
     let now = world.author.time;
-    let Some((canary, due)) = next_due(world, observer, choice, now).await? else {
+    let Some((canary, due)) = next_due(world, stepping, now).await? else {
         return Ok(None);
     };
     let Ok(length) = Duration::try_from(due.duration_since(now)) else {
@@ -106,21 +108,23 @@ fn ceil(time: Timestamp) -> Timestamp {
 /// The first of the Canaries that will be due; `None` when one is due now.
 async fn next_due(
     world: &World,
-    observer: &Observer,
-    choice: &Choice,
+    stepping: &Stepping,
     now: Timestamp,
 ) -> Result<Option<(String, Timestamp)>> {
     let base = world.load().await?;
     let tree = world.tree(base).await?;
-    let manifests = choice.of(&tree.inventory)?;
-    let all = manifests.into_iter().map(async |manifest| {
-        let due = match rollout::resolve(&tree.inventory, manifest, now) {
-            Ok(rollout) => due(observer, &tree, &rollout, now).await,
-            Err(_told_by_the_tick) => Due::Never,
-        };
-        (id(manifest), due)
-    });
-    let all: Vec<(String, Due)> = join_all(all).await;
+    let manifests = stepping.choice.of(&tree.inventory)?;
+    let all: Vec<(String, Due)> = stream::iter(manifests)
+        .map(async |manifest| {
+            let due = match rollout::resolve(&tree.inventory, manifest, now) {
+                Ok(rollout) => due(stepping, &tree, &rollout, now).await,
+                Err(_told_by_the_tick) => Due::Never,
+            };
+            (id(manifest), due)
+        })
+        .buffered(CONCURRENT)
+        .collect()
+        .await;
     if all.iter().any(|(_, due)| *due == Due::Now) {
         return Ok(None);
     }
@@ -134,7 +138,7 @@ async fn next_due(
 /// Finds out when a tick is due by beginning one: nobody is asked anything, except
 /// whether the last step is applied.
 async fn due(
-    observer: &Observer,
+    stepping: &Stepping,
     tree: &Tree<'_>,
     rollout: &rollout::Rollout,
     now: Timestamp,
@@ -154,7 +158,7 @@ async fn due(
                 };
             }
             Next::Ask(probes) if probes == [Probe::Applied] => {
-                let found = applied(rollout, observer, tree.cluster.as_ref(), now).await;
+                let found = applied(rollout, &stepping.observer, tree.cluster.as_ref(), now).await;
                 let Ok(found) = found else { return Due::Now };
                 answers.insert(Probe::Applied, Answer::Applied(found));
             }

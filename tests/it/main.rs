@@ -24,6 +24,8 @@ mod in_place;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod promotion;
 #[cfg(test)]
 mod race;

@@ -12,9 +12,9 @@
 mod exporter;
 #[cfg(test)]
 mod gitops;
+mod kustomize;
 #[cfg(test)]
 mod kustomize_history;
-mod kustomize;
 #[cfg(test)]
 mod linters;
 #[cfg(test)]

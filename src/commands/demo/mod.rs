@@ -14,7 +14,7 @@ use crate::cli::{self, Format};
 use crate::error::{Error, Result};
 use crate::report::{Run, text};
 use crate::settings::Settings;
-use crate::{Choice, World, tick};
+use crate::{Choice, Stepping, World, tick};
 
 /// Time between two runs, as a schedule of one minute has it.
 const INTERVAL: SignedDuration = SignedDuration::from_mins(1);
@@ -97,8 +97,12 @@ async fn play(
     let mut runs = Vec::new();
     for _ in 0..MOST_RUNS {
         let mut world: World = repository.world(*now).await?;
-        let observer = DemoRepository::observer(metrics.address()?);
-        let run = tick(&mut world, &observer, &Choice::default()).await?;
+        let stepping = Stepping {
+            observer: DemoRepository::observer(metrics.address()?),
+            choice: Choice::default(),
+            wait: None,
+        };
+        let run = tick(&mut world, &stepping).await?;
         let (done, at) = (!run.pushed, *now);
         *now = now.saturating_add(INTERVAL).unwrap_or(*now);
         if done && run.all_errors().next().is_none() {

@@ -183,7 +183,6 @@ impl DemoRepository {
                 name: "weirkeeper[bot]".to_owned(),
                 ..person(now)
             },
-            wait: None,
             deadline: Duration::from_secs(60),
         })
     }

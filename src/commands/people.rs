@@ -1,0 +1,119 @@
+//! `approve`, `abort`, `pause`, `resume`, `retry`: a person's word, as a commit.
+
+use super::{Streams, author, git_options, step};
+use crate::api::WebhookType;
+use crate::cli;
+use crate::decide::Word;
+use crate::error::{Error, Result};
+use crate::github::GitHub;
+use crate::notify::Notifier;
+use crate::repo::Signature;
+use crate::repo::git::Repository;
+use crate::report::Run;
+use crate::settings::{GithubSettings, NotifySettings, Secrets, Settings, duration};
+use crate::{Saying, World, say};
+
+/// Gates that a person can open.
+const GATES: [(&str, WebhookType); 3] = [
+    ("confirm-rollout", WebhookType::ConfirmRollout),
+    (
+        "confirm-traffic-increase",
+        WebhookType::ConfirmTrafficIncrease,
+    ),
+    ("confirm-promotion", WebhookType::ConfirmPromotion),
+];
+
+/// Reads the type of a gate.
+pub(super) fn gate(text: Option<&str>) -> Result<Option<WebhookType>> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let found = GATES.iter().find(|(name, _)| *name == text);
+    found.map(|(_, kind)| Some(*kind)).ok_or_else(|| {
+        let names: Vec<&str> = GATES.iter().map(|(name, _)| *name).collect();
+        Error::usage(format!("--gate: `{text}` is no gate"))
+            .hint(format!("there are: {}", names.join(", ")))
+    })
+}
+
+pub(super) async fn run(
+    options: &cli::Person,
+    word: Word,
+    settings: &Settings,
+    streams: &mut Streams<'_>,
+) -> Result<u8> {
+    let run = commit(options, word, settings).await?;
+    step::report(&run, settings, streams)?;
+    Ok(run.exit_code())
+}
+
+async fn commit(options: &cli::Person, word: Word, settings: &Settings) -> Result<Run> {
+    let deadline = duration("--deadline", &options.deadline)?;
+    let reason = reason(options.reason.as_deref())?;
+    let repository = Repository::open(&settings.repo, git_options(settings)).await?;
+    let author = who(options, &repository, settings).await?;
+    let branch = options.branch.as_deref().filter(|name| !name.is_empty());
+    let branch = repository.branch(branch).await?;
+    let remote = match options.no_push {
+        true => None,
+        false => repository.remote_for(&branch),
+    };
+    let commits = remote
+        .as_deref()
+        .and_then(|remote| repository.commits_link(remote));
+    let github = GithubSettings::new(&settings.environment, commits.clone())?;
+    let secrets = Secrets::new(options.secrets_dir.as_deref(), &settings.environment);
+    let mut notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
+    if remote.is_none() {
+        // Nobody would find the commit there.
+        notify.commits = None;
+    }
+    let world = World {
+        repository,
+        branch,
+        remote,
+        github: GitHub::new(github),
+        notifier: Notifier::new(notify),
+        dry_run: options.dry_run,
+        author,
+        deadline,
+    };
+    let saying = Saying {
+        canary: options.canary.clone(),
+        word,
+        reason,
+    };
+    say(&world, &saying).await
+}
+
+/// One line: it is part of a commit and of the status.
+fn reason(text: Option<&str>) -> Result<Option<String>> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.contains(char::is_control) {
+        true => Err(Error::usage("--reason is to be one line")),
+        false => Ok(Some(text.to_owned())),
+    }
+}
+
+/// The person: as given, else as Git knows them.
+async fn who(
+    options: &cli::Person,
+    repository: &Repository,
+    settings: &Settings,
+) -> Result<Signature> {
+    let given = options.author.as_deref().map(str::trim);
+    if let Some(text) = given.filter(|text| !text.is_empty()) {
+        return author(text, settings);
+    }
+    match repository.user().await? {
+        Some((name, email)) => Ok(Signature {
+            name,
+            email,
+            time: settings.now,
+        }),
+        None => Err(Error::usage("nobody knows who says so")
+            .hint("give --author 'NAME <EMAIL>', or set user.name and user.email with git config")),
+    }
+}

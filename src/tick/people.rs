@@ -1,0 +1,78 @@
+//! A person's word: one commit, made and pushed as a step is.
+
+use super::choose::{id, select};
+use super::deciding::{Decided, refuse_shared_targets};
+use super::{Decider, Tree, World, run};
+use crate::api::Said;
+use crate::decide::{self, Word};
+use crate::error::{Error, Result};
+use crate::repo::rollout;
+use crate::report::{Outcome, Run};
+use tokio::time::Instant;
+
+/// What a person says about a rollout.
+#[derive(Debug, Clone)]
+pub struct Saying {
+    /// The Canary, as `namespace/name`.
+    pub canary: String,
+    /// What is to happen.
+    pub word: Word,
+    /// Why, in one line.
+    pub reason: Option<String>,
+}
+
+/// Does what a person says: one commit with the person as author, pushed as the
+/// commits of [`tick`](super::tick()) are. Nobody is asked anything.
+///
+/// # Errors
+/// [`Kind::Usage`](crate::error::Kind::Usage) when there is no such Canary, or its
+/// state does not allow it; else as [`tick`](super::tick()).
+pub async fn say(world: &World, saying: &Saying) -> Result<Run> {
+    run(
+        world,
+        &Decider::Person(saying),
+        Instant::now() + world.deadline,
+    )
+    .await
+}
+
+impl Saying {
+    /// Decides what becomes of it, on what the branch says now.
+    pub(super) fn decide(&self, tree: &Tree<'_>, world: &World) -> Result<Vec<Decided>> {
+        let inventory = &tree.inventory;
+        let found = select(inventory, std::slice::from_ref(&self.canary))?;
+        let [manifest] = found.as_slice() else {
+            return Err(
+                Error::usage(format!("there are several Canaries {}", self.canary)).at(found
+                    .iter()
+                    .map(|canary| canary.error_at("metadata.name", "this is one of them"))),
+            );
+        };
+        let author = &world.author;
+        let rollout = rollout::resolve(inventory, manifest, author.time)?;
+        let facts = tree.facts(&rollout)?;
+        let said = Said {
+            by: format!("{} <{}>", author.name, author.email),
+            at: author.time,
+            reason: self.reason.clone(),
+        };
+        let plan = decide::person(&rollout.canary, &facts, self.word, &said);
+        let plan = plan.map_err(|refusal| {
+            let error = Error::usage(format!("{}: {}", id(manifest), refusal.why));
+            match refusal.hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
+        })?;
+        let before = rollout.canary.status.as_ref();
+        let mut outcome = Outcome::decided(id(manifest), &facts.revision, before, &plan);
+        outcome.place = manifest.error_at("metadata.name", "").location();
+        outcome.warnings.clone_from(&rollout.warnings);
+        let mut decided = [Decided {
+            outcome,
+            work: Some((rollout, plan)),
+        }];
+        refuse_shared_targets(inventory, &found, &mut decided, author.time);
+        Ok(Vec::from(decided))
+    }
+}
