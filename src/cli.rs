@@ -104,6 +104,8 @@ pub enum Command {
     Step(Step),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
+    /// Write a Canary and a workflow for a Deployment, and say what to check
+    Init(Init),
     /// Show every problem of the documents in files or folders
     Validate(Validate),
     /// Print the route and the Services generated for a Canary
@@ -328,6 +330,20 @@ pub struct Approve {
     /// The gate, such as confirm-promotion; default the one that waits
     #[arg(long, value_name = "TYPE")]
     pub gate: Option<String>,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Init {
+    /// The Deployment, by name or as NS/NAME; default the only one
+    #[arg(value_name = "DEPLOYMENT")]
+    pub name: Option<String>,
+    /// Look in this folder of the repository only
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<String>,
+    /// Print the files, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `history`.

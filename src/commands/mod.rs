@@ -2,6 +2,7 @@
 
 mod demo;
 mod history;
+mod init;
 mod people;
 mod plan;
 mod render;
@@ -107,6 +108,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Render(options) => render::run(options, settings, streams),
         Command::SetWeights(options) => set_weights::run(options, streams),
         Command::Status(options) => status::run(options, settings, streams),
+        Command::Init(options) => init::run(options, settings, streams),
         Command::History(options) => history::run(options, settings, streams).await,
         Command::Approve(options) => {
             let word = Word::Approve(people::gate(options.gate.as_deref())?);

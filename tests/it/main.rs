@@ -22,6 +22,8 @@ mod history;
 #[cfg(test)]
 mod in_place;
 #[cfg(test)]
+mod init;
+#[cfg(test)]
 mod late;
 #[cfg(test)]
 mod people;
