@@ -132,7 +132,7 @@ fn walk(
     let mut moments = Vec::new();
     let mut notes = Vec::new();
     let mut complete = true;
-    while let Some(past) = history.next()? {
+    while let Some(past) = history.older()? {
         if since.is_some_and(|since| past.time < since) {
             complete = false;
             break;
@@ -240,10 +240,9 @@ fn entry(moment: &Moment, id: &str, earlier: &[(&Written, &Past)], last: Option<
         },
     };
     // `podinfo.test: canary 20 → 30 %`: whom it is about is said already.
-    let told = match kind {
-        history::Kind::Step => past.subject.split_once(": ").map(|(_, what)| what),
-        _ => None,
-    };
+    let is_step = kind == history::Kind::Step;
+    let told = past.subject.split_once(": ").filter(|_| is_step);
+    let told = told.map(|(_, what)| what);
     Entry {
         time: past.time,
         commit: past.id.to_string(),

@@ -82,7 +82,7 @@ impl History {
     ///
     /// # Errors
     /// When an object cannot be read.
-    pub fn next(&mut self) -> Result<Option<Past>> {
+    pub fn older(&mut self) -> Result<Option<Past>> {
         let Some(id) = self.next.take() else {
             return Ok(None);
         };
