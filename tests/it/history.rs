@@ -65,7 +65,7 @@ fn less_is_told_on_demand() {
     assert_eq!(entries(&["--limit", "2"]), 2);
     assert_eq!(entries(&["--since", "90s"]), 2);
     assert_eq!(entries(&["--since", &world.now()]), 1);
-    history(&world, &["--since", "soon"]).exits(2);
+    drop(history(&world, &["--since", "soon"]).exits(2));
     let ran = history(&world, &["test/other"]).exits(2);
     assert!(ran.stderr.contains("test/other"), "{ran}");
 }
@@ -118,7 +118,7 @@ fn a_revert_is_recognised() {
     assert_eq!(last["canaryWeight"], 25);
     // The next step goes on from there, and still agrees.
     world.tick();
-    history(&world, &["--check"]).exits(0);
+    drop(history(&world, &["--check"]).exits(0));
 }
 
 /// A commit of a step with something else in it.

@@ -29,7 +29,7 @@ fn what_is_written_is_valid_and_takes_its_first_step() {
         "canary",
         fs_err::read_to_string(checkout.join(CANARY)).unwrap()
     );
-    world.weirkeeper(["validate"]).run().exits(0);
+    drop(world.weirkeeper(["validate"]).run().exits(0));
     let example = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/.github/examples/scheduled.yml"
@@ -74,7 +74,7 @@ fn the_route_that_is_there_is_found() {
         text.contains("gitops:\n    route:\n      name: shop"),
         "{text}"
     );
-    world.weirkeeper(["validate"]).run().exits(0);
+    drop(world.weirkeeper(["validate"]).run().exits(0));
 }
 
 #[test]
@@ -92,9 +92,11 @@ fn several_deployments_are_listed() {
     }
     let ran = world.weirkeeper(["init", "other"]).run().exits(2);
     assert!(ran.stderr.contains("nobody knows the port"), "{ran}");
-    world.weirkeeper(["init", "third"]).run().exits(2);
-    world
-        .weirkeeper(["init", "--dir", "apps/podinfo"])
-        .run()
-        .exits(0);
+    drop(world.weirkeeper(["init", "third"]).run().exits(2));
+    drop(
+        world
+            .weirkeeper(["init", "--dir", "apps/podinfo"])
+            .run()
+            .exits(0),
+    );
 }

@@ -52,7 +52,7 @@ fn a_pause_holds_and_a_resume_goes_on() {
     assert!(world.tick().contains("75/25 held"));
     let ran = say(&world, "pause", &[]).exits(2);
     assert!(ran.stderr.contains(PODINFO), "{ran}");
-    say(&world, "resume", &[]).exits(0);
+    drop(say(&world, "resume", &[]).exits(0));
     assert!(world.tick().contains("50/50 advanced"));
     world.pull();
     let checked = Call::new(&world.person(), world.path()).args([
@@ -81,7 +81,7 @@ fn an_abort_rolls_back_and_a_retry_starts_again() {
             .contains("error: ")
     );
     world.tick();
-    say(&world, "retry", &[]).exits(0);
+    drop(say(&world, "retry", &[]).exits(0));
     world.until("advanced");
     world.pull();
     let checked = Call::new(&world.person(), world.path()).args([
@@ -90,7 +90,7 @@ fn an_abort_rolls_back_and_a_retry_starts_again() {
         "history",
         "--check",
     ]);
-    checked.run().exits(0);
+    drop(checked.run().exits(0));
 }
 
 #[test]
@@ -134,14 +134,18 @@ fn who_says_it_is_known_from_git() {
     let checkout = world.checkout();
     git(&checkout, &["config", "user.name", "Bea"]);
     git(&checkout, &["config", "user.email", "bea@example.com"]);
-    call(&world, &["pause", PODINFO, "--dry-run"])
-        .run()
-        .exits(0);
+    drop(
+        call(&world, &["pause", PODINFO, "--dry-run"])
+            .run()
+            .exits(0),
+    );
     assert_eq!(world.tip(), tip);
     // Kept here: the remote hears nothing of it.
-    call(&world, &["pause", PODINFO, "--no-push"])
-        .run()
-        .exits(0);
+    drop(
+        call(&world, &["pause", PODINFO, "--no-push"])
+            .run()
+            .exits(0),
+    );
     assert_eq!(world.tip(), tip);
     assert_eq!(
         git(&checkout, &["log", "-1", "--format=%an <%ae>"]),
@@ -173,7 +177,7 @@ fn a_gate_in_git_is_opened_by_an_approval() {
     let text = world.weirkeeper(["status"]).run().exits(0);
     assert!(text.stdout.contains("confirm-promotion"), "{text}");
     assert!(say(&world, "approve", &["--gate", "confirm-rollout"]).code == 2);
-    say(&world, "approve", &[]).exits(0);
+    drop(say(&world, "approve", &[]).exits(0));
     let lines = world.until("succeeded");
     assert!(
         lines.iter().any(|line| line.contains("promoting")),
