@@ -61,7 +61,7 @@ fn a_clone_of_one_commit_finds_the_last_version() {
         world.path(),
         &["clone", "-q", "--depth=1", &url, "checkout"],
     );
-    drop(world.next().exits(0));
+    world.next().exits(0);
     assert!(!world.read(ROUTE).contains("weight: 25"));
 }
 

@@ -12,6 +12,7 @@
 mod exporter;
 #[cfg(test)]
 mod gitops;
+#[cfg(test)]
 mod kustomize;
 #[cfg(test)]
 mod kustomize_history;

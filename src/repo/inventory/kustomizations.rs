@@ -29,6 +29,16 @@ impl Inventory {
         Ok(Vec::new())
     }
 
+    /// The kustomization that lists the file `path` itself.
+    ///
+    /// # Errors
+    /// When a kustomization cannot be read.
+    pub fn kustomization_of(&self, path: &str) -> Result<Option<Manifest>> {
+        let chain = self.chain(path, path)?;
+        let lists = chain.last();
+        Ok(lists.map(|kustomization| kustomization.manifest.clone()))
+    }
+
     /// Is there any kustomization in the folder of `path` or above?
     ///
     /// # Errors

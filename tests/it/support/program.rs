@@ -17,7 +17,6 @@ pub(crate) struct Call {
 
 /// What came of a call.
 #[derive(Debug)]
-#[must_use = "look at what came of it"]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -94,6 +93,7 @@ impl Call {
         Running(child)
     }
 
+    #[must_use = "look at what came of it"]
     pub(crate) fn run(self) -> Ran {
         self.start().end()
     }
