@@ -10,6 +10,7 @@ mod bad_input;
 mod commands;
 #[cfg(test)]
 mod deleted;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod engine;
