@@ -170,7 +170,7 @@ fn may_change(line: &str) -> bool {
         "replicas:",
         "weight:",
         "selector: {",
-        "app: podinfo # moves",
+        "# moves to the primary",
         "- name: web #",
     ];
     // A document, or a list, in flow style grows on its last line.
