@@ -202,7 +202,7 @@ fn may_change(action: &str, phase: &str, kind: &str, name: &str) -> bool {
         }
         "initialized" => kind == "HTTPRoute" || kind == "Service" && !primary,
         "advanced" | "finalising" | "rolledBack" => kind == "HTTPRoute",
-        "promoting" => primary && copied,
+        "promoting" => primary && (copied || kind == "HelmRelease"),
         "started" | "succeeded" | "idle" => {
             !primary && workload.contains(&kind) && kind != "HorizontalPodAutoscaler"
         }
