@@ -124,7 +124,7 @@ impl<'a> History<'a> {
             self.check(&now, &step);
             if action == "promoting" {
                 let of = result["canary"].as_str().unwrap();
-                self.check_promoted(of.rsplit('/').next().unwrap(), &now, &step);
+                self.check_promoted(of.split_once('/').unwrap(), &now, &step);
             }
             self.last = now;
         }
@@ -146,12 +146,13 @@ impl<'a> History<'a> {
     }
 
     /// The primary's pods are those of the target, with names of its own.
-    fn check_promoted(&mut self, name: &str, now: &All, step: &str) {
+    fn check_promoted(&mut self, (of, name): (&str, &str), now: &All, step: &str) {
         for built in now.values() {
             let workload = |wanted: &str| {
                 let kinds = ["Deployment", "DaemonSet"];
-                let mut found = built.iter().filter(|((kind, _, name), _)| {
-                    kinds.contains(&kind.as_str()) && name == wanted
+                let mut found = built.iter().filter(|((kind, namespace, name), _)| {
+                    let here = namespace.is_empty() || namespace == of;
+                    here && kinds.contains(&kind.as_str()) && name == wanted
                 });
                 found.next().map(|(_, value)| value)
             };

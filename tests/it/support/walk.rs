@@ -78,13 +78,11 @@ impl Edits {
     pub(crate) fn apply(&self, path: &str, text: &str) -> String {
         let mut text = text.to_owned();
         for edit in &self.0 {
-            // What is generated belongs to the program.
-            let fits = match &edit.file {
-                Some(file) => file == path,
-                None => !path.contains("-primary-"),
-            };
-            if fits {
-                text = text.replace(&edit.from, &edit.to);
+            // What is generated belongs to the program, also what it adds further down.
+            match &edit.file {
+                Some(file) if file == path => text = text.replacen(&edit.from, &edit.to, 1),
+                None if !path.contains("-primary-") => text = text.replace(&edit.from, &edit.to),
+                Some(_) | None => {}
             }
         }
         text
