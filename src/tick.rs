@@ -149,8 +149,10 @@ struct Steps {
 
 async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
     let mut pauses = retry::attempts();
+    let mut first = None;
     loop {
         let base = world.load().await?;
+        first.get_or_insert(base);
         tracing::debug!(%base, "loaded");
         let tree = world.tree(base).await?;
         let canaries = tree.inventory.canaries().len();
@@ -176,7 +178,10 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
             decided,
             base,
             tip,
-            published,
+            published: match published {
+                Published::Moved if first == Some(base) => Published::Refused(world.locked()),
+                published => published,
+            },
         });
     }
 }

@@ -42,7 +42,13 @@ impl Repository {
                 return Err(no_such_branch(branch, &place, &names));
             }
         }
-        Err(failed(Way::Fetch, remote, &answer))
+        let error = failed(Way::Fetch, remote, &answer);
+        Err(match answer.stderr.contains(&format!("{kept}.lock")) {
+            true => error.hint(
+                "if no other run is at work here, remove the file: a git that was killed left it",
+            ),
+            false => error,
+        })
     }
 
     /// Whether a fetch without `--depth` would bring the whole history of `branch` into a checkout of

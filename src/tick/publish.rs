@@ -74,6 +74,19 @@ impl World {
         })
     }
 
+    /// Each push was refused as if somebody else were faster, and nobody was.
+    pub(super) fn locked(&self) -> Error {
+        Error::remote(format!(
+            "the branch {} is locked at the remote",
+            self.branch
+        ))
+        .hint(format!(
+            "nothing was changed; if the next run says so again, a git that was killed left a lock \
+             there: {}.lock",
+            self.branch.reference()
+        ))
+    }
+
     pub(super) fn lost(&self) -> Error {
         Error::new(
             Kind::Conflict,

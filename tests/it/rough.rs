@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::gitops::World;
 use crate::support::judge::judge;
-use crate::support::program::{self, Call};
+use crate::support::program::Call;
 
 /// Minutes of the rollout: bootstrap, release, promotion, and one in which nothing is left to do.
 const MINUTES: usize = 10;
@@ -73,12 +73,6 @@ fn steps(world: &World) -> Vec<String> {
 /// The program's own proof, over the branch at the remote.
 #[track_caller]
 fn prove(world: &World) {
-    if *PROVES {
-        let call = Call::new(&world.remote(), world.path());
-        let _ran = call.args(["history", "--check"]).run().exits(0);
-    }
+    let call = Call::new(&world.remote(), world.path());
+    let _ran = call.args(["history", "--check"]).run().exits(0);
 }
-
-/// Does this version prove histories?
-static PROVES: LazyLock<bool> =
-    LazyLock::new(|| program::call(["history", "--help"]).run().code == 0);

@@ -206,18 +206,38 @@ impl Tick<'_> {
         status.deferred.clear();
         let replicas = self.replicas_when_up();
         status.target_replicas = None;
-        let revision = &self.facts.revision;
         let name = &self.spec.target_ref.name;
-        let message = format!("New revision {revision} of {}", self.target());
+        let new = self.what_is_new();
+        let message = format!("{} of {}", new.replacen('n', "N", 1), self.target());
         let (reason, effects) = match self.facts.scales {
             true => (
-                format!("new revision {revision} detected, scaling up {name}"),
+                format!("{new} detected, scaling up {name}"),
                 vec![Effect::EnsureServices, Effect::ScaleCanaryUp { replicas }],
             ),
-            false => (format!("new revision {revision} detected"), Vec::new()),
+            false => (format!("{new} detected"), Vec::new()),
         };
         self.plan(Action::Started, status, effects, vec![reason])
             .alert_with_details(AlertSeverity::Info, message)
+    }
+
+    /// A new revision, or the ConfigMaps and Secrets that changed without one.
+    fn what_is_new(&self) -> String {
+        let (status, facts) = (&self.status, &self.facts);
+        if facts.revision != status.last_applied_spec || facts.configs == status.tracked_configs {
+            return format!("new revision {}", facts.revision);
+        }
+        let old = &status.tracked_configs;
+        let changed = facts
+            .configs
+            .iter()
+            .filter(|(name, sum)| old.get(*name) != Some(sum));
+        let gone = old.keys().filter(|name| !facts.configs.contains_key(*name));
+        let names: Vec<&str> = changed
+            .map(|(name, _)| name)
+            .chain(gone)
+            .map(String::as_str)
+            .collect();
+        format!("new content of {}", names.join(", "))
     }
 
     /// Stage 11.
@@ -225,10 +245,7 @@ impl Tick<'_> {
         let mut status = self.status.clone();
         self.begin(&mut status);
         let effects = self.traffic_to(Traffic::PRIMARY, &mut status);
-        let reason = format!(
-            "new revision {} detected, the analysis starts over",
-            self.facts.revision
-        );
+        let reason = format!("{} detected, the analysis starts over", self.what_is_new());
         self.plan(Action::Restarted, status, effects, vec![reason])
     }
 

@@ -109,11 +109,11 @@ impl Tick<'_> {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Promoting);
         status.primary_spec = Some(self.facts.revision.clone());
-        let reason = format!(
-            "revision {} copied to {}",
-            status.last_applied_spec,
-            self.spec.primary_name()
-        );
+        let primary = match self.facts.scales {
+            true => self.spec.primary_name(),
+            false => "the primary".to_owned(),
+        };
+        let reason = format!("revision {} copied to {primary}", status.last_applied_spec);
         self.plan(
             Action::Promoting,
             status,

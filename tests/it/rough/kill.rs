@@ -267,6 +267,7 @@ fn the_lock_of_the_fetched_tip_is_named() {
     world.wait(1);
     let ran = world.step().exits(4);
     assert!(ran.stderr.contains(lock.to_str().unwrap()), "{ran}");
+    assert!(ran.stderr.contains("if no other run is at work"), "{ran}");
     assert_eq!(world.commits(), 2);
     fs_err::remove_file(lock).unwrap();
     let _ran = world.step().exits(0);
@@ -278,8 +279,9 @@ fn a_remote_that_stays_locked_changes_nothing() {
     let world = World::of("podinfo");
     let lock = world.remote().join("refs/heads/main.lock");
     fs_err::write(&lock, "").unwrap();
-    let ran = world.next().exits(5);
+    let ran = world.next().exits(4);
     assert_eq!(world.commits(), 1, "{ran}");
+    assert!(ran.stderr.contains("is locked at the remote"), "{ran}");
     fs_err::remove_file(lock).unwrap();
     let _ran = world.step().exits(0);
     assert_eq!(steps(&world), ["Initializing"]);
