@@ -86,21 +86,18 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
     for error in inventory.broken() {
         found.extend(error.diagnostics().to_vec());
     }
+    let pdbs = match inventory.canaries().is_empty() {
+        true => Vec::new(),
+        false => inventory.of_kind("PodDisruptionBudget")?,
+    };
     for canary in inventory.canaries() {
         found.extend(document(canary, settings));
-        let judged = rollout::resolve(&inventory, canary, settings.now);
-        let Err(error) = judged.and_then(|rollout| render::facts(&rollout)) else {
-            continue;
-        };
-        if error.kind() != Kind::Document {
-            return Err(error);
-        }
-        for diagnostic in error.diagnostics() {
+        for diagnostic in judged(&inventory, canary, &pdbs, settings)? {
             let same = |known: &Diagnostic| {
                 known.place == diagnostic.place && known.message == diagnostic.message
             };
             if !found.iter().any(same) {
-                found.push(diagnostic.clone());
+                found.push(diagnostic);
             }
         }
     }
@@ -109,6 +106,28 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
         found.extend(document(manifest, settings));
     }
     Ok((inventory.canaries().len() + others.len(), found))
+}
+
+/// What is told by the Canary and its manifests together.
+fn judged(
+    inventory: &Inventory,
+    canary: &Manifest,
+    pdbs: &[Manifest],
+    settings: &Settings,
+) -> Result<Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    let facts = rollout::resolve(inventory, canary, settings.now).and_then(|rollout| {
+        found.extend(rollout.warnings.iter().cloned());
+        found.extend(render::warnings(&rollout));
+        found.extend(render::pdb_hint(&rollout, pdbs));
+        render::facts(&rollout)
+    });
+    match facts {
+        Err(error) if error.kind() != Kind::Document => return Err(error),
+        Err(error) => found.extend(error.diagnostics().to_vec()),
+        Ok(_) => {}
+    }
+    Ok(found)
 }
 
 /// A file is judged by itself.

@@ -166,6 +166,27 @@ impl Inventory {
         &self.owners
     }
 
+    /// Every object of a kind, by path. Looks through all files.
+    ///
+    /// # Errors
+    /// When a file cannot be read from its origin.
+    pub fn of_kind(&self, kind: &str) -> Result<Vec<Manifest>> {
+        let mut found = Vec::new();
+        for source in self.files.containing(&[kind])? {
+            // What cannot be read is no manifest of this kind, such as a chart's template.
+            let Ok(file) = ParsedFile::parse(&source.path, source.text.as_bytes()) else {
+                continue;
+            };
+            for mut manifest in Arc::new(file).manifests() {
+                if manifest.kind == kind && !manifest.name.is_empty() {
+                    self.complete(&mut manifest)?;
+                    found.push(manifest);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The files themselves.
     #[must_use]
     pub fn files(&self) -> &Files {

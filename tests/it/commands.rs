@@ -456,3 +456,15 @@ fn corpus_of_canaries() {
     }
     assert!(odd.is_empty(), "{}", odd.join("\n\n"));
 }
+
+#[test]
+fn a_budget_of_the_target_alone_is_told() {
+    let pdb = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: podinfo, namespace: test}\n\
+               spec: {minAvailable: 1, selector: {matchLabels: {app: podinfo}}}\n";
+    let world = World::of("podinfo");
+    world.put("apps/podinfo/pdb.yaml", pdb);
+    git(&world.checkout(), &["pull", "-q"]);
+    let ran = world.weirkeeper(["validate"]).run().exits(0);
+    assert!(ran.stdout.contains("and not podinfo-primary"), "{ran}");
+    assert!(ran.stdout.contains("apps/podinfo/pdb.yaml:4:"), "{ran}");
+}

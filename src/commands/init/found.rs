@@ -1,7 +1,5 @@
 //! What the repository has for a Deployment.
 
-use std::sync::Arc;
-
 use serde_yaml::Value;
 
 use crate::api;
@@ -9,7 +7,7 @@ use crate::cli;
 use crate::error::{Error, Result};
 use crate::render::workload::SelectorLabel;
 use crate::repo::inventory::Inventory;
-use crate::repo::manifest::{Manifest, ParsedFile};
+use crate::repo::manifest::Manifest;
 
 /// A Deployment and what belongs to it.
 pub(super) struct Found {
@@ -32,7 +30,7 @@ impl Found {
         let (deployment, namespace) = deployment(inventory, options)?;
         SelectorLabel::of(&deployment.value)?;
         let of_it = |kind: &str| -> Result<Vec<Manifest>> {
-            let all = manifests(inventory, kind)?;
+            let all = inventory.of_kind(kind)?;
             Ok(near(all, &deployment, namespace.as_deref()))
         };
         let labels = at(
@@ -66,7 +64,7 @@ impl Found {
             text("name") == Some(&*deployment.name) && text("kind") == Some("Deployment")
         });
         Ok(Self {
-            gateway: manifests(inventory, "Gateway")?.into_iter().next(),
+            gateway: inventory.of_kind("Gateway")?.into_iter().next(),
             deployment,
             namespace,
             service,
@@ -239,24 +237,11 @@ impl Found {
     }
 }
 
-/// Every object of a kind, by path.
-fn manifests(inventory: &Inventory, kind: &str) -> Result<Vec<Manifest>> {
-    let mut found = Vec::new();
-    for source in inventory.files().containing(&[kind])? {
-        // What cannot be read is no manifest of this kind, such as a chart's template.
-        if let Ok(file) = ParsedFile::parse(&source.path, source.text.as_bytes()) {
-            let all = Arc::new(file).manifests().into_iter();
-            found.extend(all.filter(|manifest| manifest.kind == kind && !manifest.name.is_empty()));
-        }
-    }
-    Ok(found)
-}
-
 fn deployment(inventory: &Inventory, options: &cli::Init) -> Result<(Manifest, Option<String>)> {
     let folder = options.dir.as_deref().unwrap_or_default();
     let folder = folder.trim_start_matches("./").trim_matches('/');
     let mut found = Vec::new();
-    for manifest in manifests(inventory, "Deployment")? {
+    for manifest in inventory.of_kind("Deployment")? {
         let whole = at(&manifest.value, &["spec", "selector"]).is_some();
         let here = folder.is_empty()
             || folder == "."
@@ -264,11 +249,7 @@ fn deployment(inventory: &Inventory, options: &cli::Init) -> Result<(Manifest, O
         if !(whole && here) || manifest.name.ends_with("-primary") {
             continue;
         }
-        let mut namespace = manifest.namespace.clone();
-        if namespace.is_none() {
-            let kustomization = inventory.kustomization_of(manifest.path())?;
-            namespace = kustomization.and_then(|kustomization| kustomization.namespace);
-        }
+        let namespace = manifest.namespace.clone();
         found.push((manifest, namespace));
     }
     let shown = |(manifest, namespace): &(Manifest, Option<String>)| match namespace {
