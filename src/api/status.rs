@@ -62,6 +62,10 @@ pub struct Status {
     /// What was decided and waits for an earlier commit to be applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
+    /// Did the last rollback take the target back? The next tick takes the configs
+    /// that it finds for those of the promoted revision.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
     /// Gates in Git (`spec.gitops.gates`) that are waited for, or approved and
     /// not yet passed. One approval is for one passage: the entry goes with it,
     /// and with the end of the run.

@@ -5,6 +5,7 @@ mod applied;
 mod changes;
 mod ends;
 mod gates;
+mod harm;
 mod git_gates;
 mod holds;
 mod late;

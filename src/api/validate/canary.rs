@@ -88,6 +88,7 @@ pub fn validate_canary(canary: &Canary) -> Vec<Problem> {
     generated::together(&mut found, &path, canary);
     if let Some(gitops) = &spec.gitops {
         gitops::gitops(&mut found, &path.key("gitops"), gitops);
+        gitops::gates_are_reached(&mut found, &path.key("gitops"), spec);
     }
     found
 }

@@ -3,8 +3,9 @@
 use super::rules::{Found, duration, is_subdomain, missing, object_name, one_of, required};
 use crate::api::words::{name_list, quoted};
 use crate::api::{
-    Applied, AppliedFrom, FieldEnd, FieldPath, FieldSelector, GateSpec, GitOps, Problem, Promotion,
-    PromotionMode, Readiness, ReadinessFrom, RouteRef, WebhookType, Window,
+    Analysis, Applied, AppliedFrom, CanarySpec, FieldEnd, FieldPath, FieldSelector, GateSpec,
+    GitOps, Problem, Promotion, PromotionMode, Readiness, ReadinessFrom, RouteRef, Strategy,
+    WebhookType, Window,
 };
 
 /// What a gate does once its time is over.
@@ -224,6 +225,30 @@ fn gates(found: &mut Found, path: &FieldPath, gates: Option<&[GateSpec]>) {
             let message = format!("is the type of item {other}, which one approval opens");
             found.push(Problem::error(path.key("type"), message));
         }
+    }
+}
+
+/// A gate that the strategy never comes to would let everything pass unseen.
+pub(super) fn gates_are_reached(found: &mut Found, path: &FieldPath, spec: &CanarySpec) {
+    let strategy = spec.analysis.as_ref().map(Analysis::strategy);
+    let gates = spec.gitops.iter().flat_map(|gitops| &gitops.gates);
+    for (index, gate) in gates.flatten().enumerate() {
+        let why = match gate.kind {
+            Some(WebhookType::ConfirmTrafficIncrease | WebhookType::ConfirmPromotion)
+                if spec.skips_analysis() =>
+            {
+                "is never asked with `skipAnalysis`"
+            }
+            Some(WebhookType::ConfirmTrafficIncrease)
+                if strategy.is_some_and(|strategy| strategy != Strategy::Canary) =>
+            {
+                "is never asked with `iterations`: traffic does not rise in steps"
+            }
+            Some(_) | None => continue,
+        };
+        let at = path.key("gates").index(index).key("type");
+        let hint = "use confirm-rollout, which is asked before anything else";
+        found.push(Problem::error(at, why).hint(hint));
     }
 }
 

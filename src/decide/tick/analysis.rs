@@ -5,7 +5,7 @@ use super::late::Missed;
 use super::{Ask, Stage, Tick};
 use crate::api::WebhookType;
 use crate::decide::{
-    Action, Answer, Measurement, MetricAnswer, Plan, Probe, Times, judge, metric_probes,
+    Action, Answer, Measurement, MetricAnswer, Plan, Probe, Times, Verdict, judge, metric_probes,
     request_probes,
 };
 
@@ -71,6 +71,22 @@ impl Tick<'_> {
         let checks = if failed == 1 { "check" } else { "checks" };
         let why = format!("{failed} failed {checks} reached the threshold of {threshold}");
         (failed >= threshold).then(|| self.rollback(&why))
+    }
+
+    /// Measures without going on: only what fails by its value counts.
+    pub(super) fn measure_while_held(&self, held: Plan) -> Stage {
+        let (measurements, _) = self.measure(true, None)?;
+        let failed = measurements
+            .iter()
+            .filter(|measurement| measurement.verdict == Verdict::Fail)
+            .map(|measurement| format!("check failed: {}", measurement.summary()));
+        let failures: Vec<String> = failed.collect();
+        let mut plan = match failures.is_empty() {
+            true => held,
+            false => self.halt([failures, held.reasons].concat()),
+        };
+        plan.measurements = measurements;
+        Ok(plan)
     }
 
     fn first_step(&self) -> Stage {

@@ -78,6 +78,20 @@ impl Tick<'_> {
         })
     }
 
+    /// Is there no more to say than that the cluster has not got there yet, and had
+    /// it little time for it?
+    pub(super) fn may_be_applied_soon(&self) -> bool {
+        let limit = self
+            .gitops
+            .applied
+            .as_ref()
+            .map(crate::api::Applied::timeout);
+        matches!(
+            self.answers.get(&Probe::Applied),
+            Some(Answer::Applied(Applied::NotYet(_)))
+        ) && limit.is_some_and(|limit| self.waited() <= limit)
+    }
+
     /// With `readiness.from: applied` a commit that fails for longer than the
     /// deadline is a workload that does not get ready.
     fn is_stuck(&self) -> bool {

@@ -152,15 +152,8 @@ impl<'a> Tick<'a> {
                 None => None,
             };
         }
-        // Nobody can tell whether the workloads are ready, or the cluster does not
-        // run the last step: nothing goes on, but a rollback that is due does not
-        // wait for that.
         if let Some(held) = held {
-            let rollback = match Self::is_analysed(phase) {
-                true => self.due_rollback(phase)?,
-                false => None,
-            };
-            return Ok(rollback.unwrap_or(held));
+            return self.judge_while_held(phase, held);
         }
         if self.spec.skips_analysis() {
             let held = drift.or_else(|| self.held_back());
@@ -180,6 +173,36 @@ impl<'a> Tick<'a> {
             return Ok(held.unwrap_or_else(|| self.finish()));
         }
         self.analyse(drift)
+    }
+
+    /// Nobody can tell whether the workloads are ready, or the cluster does not
+    /// run the last step: nothing goes on. But a rollback that is due does not wait
+    /// for that, and while requests go to the canary it can become due: a check
+    /// that fails by its value counts, no data does not.
+    fn judge_while_held(&self, phase: Phase, held: Plan) -> Stage {
+        if Self::is_analysed(phase)
+            && let Some(rollback) = self.due_rollback(phase)?
+        {
+            return Ok(rollback);
+        }
+        let is_exposed = self.facts.exposed > 0 || self.status.is_exposed();
+        if held.action == Action::NotDue || !is_exposed || self.may_be_applied_soon() {
+            return Ok(held);
+        }
+        let ends = |wait: Option<Wait>| match wait {
+            Some(Wait::Known(plan)) if plan.action == Action::RolledBack => Some(plan),
+            Some(Wait::Known(_) | Wait::Unknown(_)) | None => None,
+        };
+        if let Some(ended) = ends(self.primary_not_ready(phase)?) {
+            return Ok(ended);
+        }
+        if !Self::is_analysed(phase) {
+            return Ok(held);
+        }
+        match ends(self.canary_not_ready()?) {
+            Some(ended) => Ok(ended),
+            None => self.measure_while_held(held),
+        }
     }
 
     /// A rollback that somebody asks for, or that the checks ask for.
@@ -230,7 +253,10 @@ impl<'a> Tick<'a> {
             && self.status.routed.is_some_and(|routed| routed.canary > 0);
         let spec_changed = self.facts.revision != self.status.last_applied_spec
             && (served_by_canary || self.facts.revision != self.status.last_promoted_spec);
-        spec_changed || self.facts.configs != self.status.tracked_configs
+        // What a rollback took back is what the next tick finds, be it all or not:
+        // a generator cannot be taken back.
+        let configs_changed = self.facts.configs != self.status.tracked_configs;
+        spec_changed || (configs_changed && !self.status.restored)
     }
 
     /// Is the target back at what the primary runs, while something else is under

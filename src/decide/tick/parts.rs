@@ -11,6 +11,7 @@ impl Tick<'_> {
         status.canary_weight = 0;
         status.failed_checks = 0;
         status.iterations = 0;
+        status.restored = false;
         status.gates.clear();
         status.routed_match = self.audience();
         status.last_applied_spec.clone_from(&self.facts.revision);

@@ -41,7 +41,7 @@ impl Tick<'_> {
             (None, []) => return Err(self.nothing_to_approve()),
             (None, _) => {
                 return Err(Refusal::new(format!("several gates wait: {names}"))
-                    .hint("name the one that is meant with --type"));
+                    .hint("name the one that is meant with --gate"));
             }
             (Some(kind), waiting) if waiting.iter().any(|gate| gate.kind == kind) => kind,
             (Some(_), []) => return Err(self.nothing_to_approve()),

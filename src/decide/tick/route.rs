@@ -53,7 +53,9 @@ impl Tick<'_> {
         let Routed::Even(traffic) = self.routed else {
             return;
         };
-        if self.rewrite == Rewrite::None || is_over || is_written {
+        // Other requests to the canary are more of them.
+        let is_held = self.rewrite == Rewrite::InPlace && self.held_back().is_some();
+        if self.rewrite == Rewrite::None || is_over || is_written || is_held {
             return;
         }
         let mut status = plan.status.take().unwrap_or_else(|| self.status.clone());

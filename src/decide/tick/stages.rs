@@ -83,6 +83,17 @@ impl Tick<'_> {
         if status.phase == Some(Phase::Failed) {
             status.last_applied_spec.clone_from(&self.facts.revision);
         }
+        if status.restored {
+            status.tracked_configs.clone_from(&self.facts.configs);
+            status.restored = false;
+        }
+        // Nobody is there to answer what a hand sends to an idle target.
+        if self.facts.exposed > 0
+            && !self.status.is_exposed()
+            && let Some(drift) = self.drift()
+        {
+            return Ok(drift);
+        }
         if !self.scales_down() || status.deferred.is_empty() {
             status.deferred.clear();
             let reason = self.nothing_new();
@@ -310,17 +321,20 @@ impl Tick<'_> {
         let mut status = self.status.clone();
         self.enter(&mut status, Phase::Failed);
         status.failed_checks = 0;
-        status.last_applied_spec.clone_from(&self.facts.revision);
-        status.tracked_configs.clone_from(&self.facts.configs);
+        // A revision that came after the one under analysis has not failed: it is
+        // still new afterwards.
+        let is_judged = !self.judges_another();
+        if is_judged {
+            status.last_applied_spec.clone_from(&self.facts.revision);
+            status.tracked_configs.clone_from(&self.facts.configs);
+        }
         let mut effects = self.traffic_to(Traffic::PRIMARY, &mut status);
-        let mut reasons = vec![format!(
-            "revision {} rolled back: {why}",
-            self.facts.revision
-        )];
-        if self.restores_target() {
+        let revision = status.last_applied_spec.clone();
+        let mut reasons = vec![format!("revision {revision} rolled back: {why}")];
+        if is_judged && self.restores_target() {
             effects.push(Effect::RestoreTarget);
             status.last_applied_spec = status.last_promoted_spec.clone();
-            status.tracked_configs = status.promoted_configs.clone();
+            status.restored = true;
             reasons.push(format!(
                 "{} goes back to revision {}, as spec.gitops.onFailure asks",
                 self.spec.target_ref.name, status.last_promoted_spec
@@ -329,6 +343,14 @@ impl Tick<'_> {
         self.scale_down(&mut status, &mut effects);
         self.plan(Action::RolledBack, status, effects, reasons)
             .ends()
+    }
+
+    /// Does a run judge something else than what the target is now?
+    fn judges_another(&self) -> bool {
+        let (status, facts) = (&self.status, &self.facts);
+        status.phase.is_some_and(Self::is_running)
+            && (facts.revision != status.last_applied_spec
+                || facts.configs != status.tracked_configs)
     }
 
     /// Is the target taken back to the promoted revision? Only when that is what
