@@ -191,7 +191,8 @@ impl Tick<'_> {
                 self.spec.primary_name()
             );
             self.unchanged(Action::Held, advice)
-        } else if !stuck {
+        } else if !stuck || !Self::is_running(phase) {
+            // Nothing is under analysis that could have failed.
             self.unchanged(Action::Held, why)
         } else if promoting {
             self.fail_promotion(&why)
