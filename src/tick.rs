@@ -22,7 +22,6 @@ use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::Signature;
 use crate::repo::branch::Branch;
-use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
 use crate::repo::inventory::Inventory;
 use crate::repo::retry;
@@ -194,7 +193,7 @@ impl Steps {
         let mut run = Run::new(outcomes.collect(), Some(self.base.to_string()));
         run.errors = self.inventory.broken().iter().map(Error::again).collect();
         if run.results.is_empty() && run.errors.is_empty() {
-            run.notes.push(nothing_found(self.inventory.files())?);
+            run.notes.push(nothing_found(&self.inventory)?);
         }
         match self.published {
             Published::Nothing if world.dry_run => {
@@ -229,10 +228,16 @@ pub(crate) async fn within<T>(
     }
 }
 
-fn nothing_found(files: &Files) -> Result<String> {
+fn nothing_found(inventory: &Inventory) -> Result<String> {
+    let others = inventory.canaries().len();
+    if others > 0 {
+        return Ok(format!(
+            "none of the {others} Canaries is in this shard: nothing to do"
+        ));
+    }
     Ok(format!(
         "no Canary of {} in {} files: nothing to do",
         crate::api::API_VERSION,
-        files.paths()?.count()
+        inventory.files().paths()?.count()
     ))
 }

@@ -62,6 +62,10 @@ pub struct Status {
     /// What was decided and waits for an earlier commit to be applied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deferred: Vec<Deferred>,
+    /// The revision that failed and was taken back (`onFailure: revert`): it is not
+    /// tried again by itself, when an image automation brings it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_spec: Option<String>,
     /// Did the last rollback take the target back? The next tick takes the configs
     /// that it finds for those of the promoted revision.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -1,5 +1,6 @@
 //! `validate`: every problem of the documents, with its place.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::render;
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
 use crate::repo::manifest::{Manifest, ParsedFile};
-use crate::repo::rollout;
+use crate::repo::rollout::{self, Claim};
 use crate::report::diagnostics;
 use crate::settings::Settings;
 
@@ -90,9 +91,24 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
         true => Vec::new(),
         false => inventory.of_kind("PodDisruptionBudget")?,
     };
+    let mut claims: BTreeMap<Claim, &Manifest> = BTreeMap::new();
     for canary in inventory.canaries() {
         found.extend(document(canary, settings));
-        for diagnostic in judged(&inventory, canary, &pdbs, settings)? {
+        let (together, claimed) = judged(&inventory, canary, &pdbs, settings)?;
+        let others = claimed
+            .into_iter()
+            .filter_map(|claim| claims.insert(claim, canary));
+        let shared = others.last().map(|other| {
+            let place = other.error_at("metadata.name", "").location();
+            let message = format!(
+                "releases the same target as another Canary: {}",
+                place.unwrap_or_default()
+            );
+            canary
+                .error_at("metadata.name", message)
+                .hint("remove one of the two")
+        });
+        for diagnostic in together.into_iter().chain(shared) {
             let same = |known: &Diagnostic| {
                 known.place == diagnostic.place && known.message == diagnostic.message
             };
@@ -108,15 +124,16 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
     Ok((inventory.canaries().len() + others.len(), found))
 }
 
-/// What is told by the Canary and its manifests together.
+/// What is told by the Canary and its manifests together, and what it changes.
 fn judged(
     inventory: &Inventory,
     canary: &Manifest,
     pdbs: &[Manifest],
     settings: &Settings,
-) -> Result<Vec<Diagnostic>> {
-    let mut found = Vec::new();
+) -> Result<(Vec<Diagnostic>, Vec<Claim>)> {
+    let (mut found, mut claims) = (Vec::new(), Vec::new());
     let facts = rollout::resolve(inventory, canary, settings.now).and_then(|rollout| {
+        claims = rollout.claims();
         found.extend(rollout.warnings.iter().cloned());
         found.extend(render::warnings(&rollout));
         found.extend(render::pdb_hint(&rollout, pdbs));
@@ -127,7 +144,7 @@ fn judged(
         Err(error) => found.extend(error.diagnostics().to_vec()),
         Ok(_) => {}
     }
-    Ok(found)
+    Ok((found, claims))
 }
 
 /// A file is judged by itself.

@@ -177,6 +177,9 @@ pub struct Late {
     pub judged: bool,
 }
 
+/// Missed checks that are judged, the newest.
+pub(super) const MOST_MISSED: u32 = 1000;
+
 /// `8 min late: 7 missed checks, 2 failed`.
 impl fmt::Display for Late {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,6 +187,11 @@ impl fmt::Display for Late {
         let checks = if self.missed == 1 { "check" } else { "checks" };
         match (self.missed, self.judged) {
             (0, _) => Ok(()),
+            (missed, true) if missed > MOST_MISSED => write!(
+                f,
+                ": {missed} missed {checks}, {} of the newest {MOST_MISSED} failed",
+                self.failed
+            ),
             (missed, true) => write!(f, ": {missed} missed {checks}, {} failed", self.failed),
             (missed, false) => write!(
                 f,

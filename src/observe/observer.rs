@@ -20,6 +20,8 @@ pub struct Subject<'a> {
     pub canary: &'a Canary,
     /// The MetricTemplate of each metric that has one, by position.
     pub templates: &'a BTreeMap<usize, MetricTemplate>,
+    /// Name of the workload that serves stable traffic.
+    pub primary: &'a str,
 }
 
 /// Asks Prometheus and the gates. Clients are kept, so that each server is
@@ -110,7 +112,7 @@ impl Observer {
             return Ok(Readiness::Ready);
         }
         let name = match workload {
-            Workload::Primary => spec.primary_name(),
+            Workload::Primary => subject.primary.to_owned(),
             Workload::Canary => spec.target_ref.name.clone(),
         };
         let Some(prometheus) = self.clients.default_client(subject)? else {

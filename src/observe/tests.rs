@@ -63,7 +63,12 @@ async fn ask(
         environment_proxies: false,
         ..crate::http::Options::default()
     });
-    let subject = Subject { canary, templates };
+    let primary = canary.spec.primary_name();
+    let subject = Subject {
+        canary,
+        templates,
+        primary: &primary,
+    };
     let observer = Observer::new(settings).with_webhooks(webhooks);
     let mut answers = observer
         .ask(&subject, std::slice::from_ref(&probe), NOW)

@@ -10,7 +10,7 @@ mod search;
 mod tests;
 mod workloads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -229,6 +229,63 @@ pub enum Claim {
 }
 
 impl Rollout {
+    /// Name of the workload that serves stable traffic: in mode `fields` that of
+    /// the first object whose fields are written, unless it is a kustomization.
+    #[must_use]
+    pub fn primary_workload(&self) -> String {
+        let named = match &self.release {
+            Release::Copy(_) => None,
+            Release::Fields(fields) => {
+                let mut objects = fields.pairs.iter().map(|pair| &pair.to.manifest);
+                objects.find(|one| one.kind != "Kustomization" && !one.name.is_empty())
+            }
+        };
+        named.map_or_else(|| self.canary.spec.primary_name(), |one| one.name.clone())
+    }
+
+    /// The files of what a cluster runs of this rollout: workloads, configs,
+    /// autoscaler, Services, routes, and the patches of what others share.
+    #[must_use]
+    pub fn applied_paths(&self) -> BTreeSet<String> {
+        let services = [
+            &self.apex_service,
+            &self.primary_service,
+            &self.canary_service,
+        ];
+        let routes = self.routes.iter().map(|site| &site.manifest);
+        let mut manifests: Vec<&Manifest> = services.into_iter().chain(routes).flatten().collect();
+        match &self.release {
+            Release::Copy(copied) => {
+                manifests.push(&copied.target);
+                manifests.extend(&copied.primary);
+                for config in &copied.configs {
+                    manifests.extend(config.manifest.iter().chain(&config.primary));
+                }
+                if let Some(scaler) = &copied.scaler {
+                    manifests.push(&scaler.manifest);
+                    manifests.extend(&scaler.primary);
+                }
+            }
+            Release::Fields(fields) => {
+                let sites = fields.pairs.iter().flat_map(|pair| [&pair.from, &pair.to]);
+                manifests.extend(sites.map(|site| &site.manifest));
+            }
+        }
+        let mut paths: BTreeSet<String> =
+            manifests.iter().map(|one| one.path().to_owned()).collect();
+        let Some(home) = &self.home else {
+            return paths;
+        };
+        paths.insert(home.kustomization.path().to_owned());
+        let folder = home.kustomization.folder();
+        let shared = manifests.iter().filter(|one| home.shares(one));
+        paths.extend(shared.map(|one| {
+            let kind = one.kind.to_lowercase();
+            format!("{folder}/{}-{kind}-patch.yaml", one.name)
+        }));
+        paths
+    }
+
     /// What this rollout changes. Two rollouts with a claim in common would undo
     /// each other's steps.
     #[must_use]

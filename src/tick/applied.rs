@@ -53,9 +53,11 @@ impl<'a> Cluster<'a> {
     }
 
     async fn by_revisions(&self, of: &Committed<'_>, observer: &Observer) -> Result<Applied> {
+        let primary = of.rollout.primary_workload();
         let subject = Subject {
             canary: &of.rollout.canary,
             templates: &of.rollout.templates,
+            primary: &primary,
         };
         let Some(found) = observer.revisions(&subject, of.at, of.now).await? else {
             return Ok(Applied::Unknown(
@@ -193,12 +195,13 @@ pub(super) async fn applied(
     })
 }
 
-/// The files whose last change has to be applied: the Canary's, its routes'.
+/// The files whose last change has to be applied: all that a cluster runs of the
+/// rollout. The Canary itself changes nothing there: a failed check is no reason to
+/// wait. Without any other file it is all there is.
 fn paths(rollout: &Rollout) -> BTreeSet<String> {
-    let routes = rollout.routes.iter();
-    let routes = routes.filter_map(|site| site.manifest.as_ref());
-    std::iter::once(&rollout.manifest)
-        .chain(routes)
-        .map(|manifest| manifest.path().to_owned())
-        .collect()
+    let mut paths = rollout.applied_paths();
+    if paths.is_empty() {
+        paths.insert(rollout.manifest.path().to_owned());
+    }
+    paths
 }

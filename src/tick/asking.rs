@@ -192,9 +192,11 @@ impl<'a> Asking<'a> {
         cluster: Option<&Cluster<'_>>,
         now: Timestamp,
     ) -> Result<Answers> {
+        let primary = rollout.primary_workload();
         let subject = Subject {
             canary: &rollout.canary,
             templates: &rollout.templates,
+            primary: &primary,
         };
         let others: Vec<Probe> = probes
             .iter()

@@ -56,12 +56,14 @@ impl Found {
             .as_ref()
             .map_or(&deployment.name, |service| &service.name);
         let routes = of_it("HTTPRoute")?;
-        let scalers = of_it("HorizontalPodAutoscaler")?;
+        let mut scalers = of_it("HorizontalPodAutoscaler")?;
+        scalers.extend(of_it("ScaledObject")?);
         let route = routes.into_iter().find(|route| sends_to(route, apex));
         let scaler = scalers.into_iter().find(|scaler| {
             let scaled = at(&scaler.value, &["spec", "scaleTargetRef"]);
             let text = |key| scaled.and_then(|scaled| scaled.get(key)?.as_str());
-            text("name") == Some(&*deployment.name) && text("kind") == Some("Deployment")
+            let kind = text("kind").unwrap_or("Deployment");
+            text("name") == Some(&*deployment.name) && kind == "Deployment"
         });
         Ok(Self {
             gateway: inventory.of_kind("Gateway")?.into_iter().next(),
@@ -97,8 +99,9 @@ impl Found {
         ));
         if let Some(scaler) = &self.scaler {
             text.push_str(&format!(
-                "  autoscalerRef:\n    apiVersion: {}\n    kind: HorizontalPodAutoscaler\n    name: {}\n",
+                "  autoscalerRef:\n    apiVersion: {}\n    kind: {}\n    name: {}\n",
                 scaler.api_version(),
+                scaler.kind,
                 scaler.name
             ));
         }
@@ -110,7 +113,11 @@ impl Found {
         {
             text.push_str(&format!("    name: {}\n", service.name));
         }
-        text.push_str(&format!("    port: {}\n    gatewayRefs:\n", self.port));
+        text.push_str(&format!("    port: {}\n", self.port));
+        if let Some(target) = self.target_port() {
+            text.push_str(&format!("    targetPort: {target}\n"));
+        }
+        text.push_str("    gatewayRefs:\n");
         let (gateway, namespace) = self.gateway();
         text.push_str(&format!("      - name: {gateway}\n"));
         if let Some(namespace) = namespace {
@@ -134,6 +141,17 @@ impl Found {
             ));
         }
         text
+    }
+
+    /// Where the Service sends its port, if that is another one.
+    fn target_port(&self) -> Option<String> {
+        let ports = at(&self.service.as_ref()?.value, &["spec", "ports"])?.as_sequence()?;
+        let is_it = |item: &&Value| item.get("port").and_then(Value::as_i64) == Some(self.port);
+        let target = ports.iter().find(is_it)?.get("targetPort")?;
+        match target.as_str() {
+            Some(name) => Some(name.to_owned()),
+            None => Some(target.as_i64()?.to_string()),
+        }
     }
 
     fn apex(&self) -> &str {

@@ -3,7 +3,7 @@
 
 use crate::api::{Phase, Traffic};
 use crate::decide::world::World;
-use crate::decide::{Action, Effect, Primary, Readiness, Reading, Routed, Word, deleted};
+use crate::decide::{Action, Effect, Primary, Readiness, Reading, Routed, Word, deleted, person};
 
 fn failing(gitops: &str) -> World {
     let mut world = World::new("threshold: 1, stepWeight: 10");
@@ -37,7 +37,21 @@ fn a_rollback_can_restore_the_target() {
         Action::Idle,
         "what is back is nothing new"
     );
+    // An image automation brings it back; a person may want it again.
     world.release("v2");
+    let plan = world.tick();
+    assert_eq!(plan.action, Action::Idle);
+    assert_eq!(plan.reasons, ["revision v2 failed and is not tried again"]);
+    let mut again = world.clone();
+    let said = crate::api::Said {
+        by: "Ann <ann@example.com>".into(),
+        at: again.now,
+        reason: None,
+    };
+    let retried = person(&again.canary, &again.facts, Word::Retry, &said).unwrap();
+    again.commit(&retried);
+    assert_eq!(again.tick().action, Action::Started);
+    world.release("v3");
     assert_eq!(world.tick().action, Action::Started);
 }
 

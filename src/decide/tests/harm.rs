@@ -33,7 +33,12 @@ fn a_bad_canary_is_rolled_back_while_the_cluster_fails() {
     let mut world = exposed("threshold: 2, stepWeight: 10", gitops);
     world.applied = failing();
     let plan = world.tick();
-    assert_eq!(plan.action, Action::Held, "nothing fails: {:?}", plan.reasons);
+    assert_eq!(
+        plan.action,
+        Action::Held,
+        "nothing fails: {:?}",
+        plan.reasons
+    );
     world.reading = Reading::Empty;
     assert_eq!(world.tick().action, Action::Held, "no data is no proof");
     world.reading = Reading::Value(7.0);
@@ -83,7 +88,11 @@ fn what_came_after_the_failed_revision_has_not_failed() {
             }
         };
         assert_eq!(plan.action, Action::RolledBack);
-        assert!(plan.reasons[0].starts_with("revision v2"), "{:?}", plan.reasons);
+        assert!(
+            plan.reasons[0].starts_with("revision v2"),
+            "{:?}",
+            plan.reasons
+        );
         assert!(!plan.effects.contains(&Effect::RestoreTarget));
         world.commit(&plan);
         world.wait(60);
@@ -96,7 +105,10 @@ fn what_came_after_the_failed_revision_has_not_failed() {
 fn configs_that_cannot_be_taken_back_start_nothing() {
     let mut world = exposed("threshold: 1, stepWeight: 10", "onFailure: revert");
     // Generated, and changed together with the image.
-    world.facts.configs.insert("configmap/a".into(), "new".into());
+    world
+        .facts
+        .configs
+        .insert("configmap/a".into(), "new".into());
     world.canary.status.as_mut().unwrap().tracked_configs = world.facts.configs.clone();
     world.reading = Reading::Value(7.0);
     world.tick();

@@ -10,7 +10,7 @@ use crate::decide::{
 };
 
 /// Missed checks that are judged at most, the newest.
-const MOST: u32 = 1000;
+const MOST: u32 = crate::decide::plan::MOST_MISSED;
 
 /// Missed checks, and what became of them.
 #[derive(Debug, Default)]

@@ -251,12 +251,18 @@ impl<'a> Tick<'a> {
         // the way back to the promoted revision is a release like any other.
         let served_by_canary = self.status.phase == Some(Phase::Failed)
             && self.status.routed.is_some_and(|routed| routed.canary > 0);
-        let spec_changed = self.facts.revision != self.status.last_applied_spec
+        let spec_changed = !self.failed_before()
+            && self.facts.revision != self.status.last_applied_spec
             && (served_by_canary || self.facts.revision != self.status.last_promoted_spec);
         // What a rollback took back is what the next tick finds, be it all or not:
         // a generator cannot be taken back.
         let configs_changed = self.facts.configs != self.status.tracked_configs;
         spec_changed || (configs_changed && !self.status.restored)
+    }
+
+    /// Is the target at the revision that failed, after it was taken back?
+    pub(super) fn failed_before(&self) -> bool {
+        self.status.failed_spec.as_ref() == Some(&self.facts.revision)
     }
 
     /// Is the target back at what the primary runs, while something else is under
@@ -267,7 +273,11 @@ impl<'a> Tick<'a> {
         let promoted = &status.last_promoted_spec;
         let is_begun = match phase == Phase::Waiting {
             true => true,
-            false => Self::is_analysed(phase) && status.last_applied_spec != *promoted,
+            false => {
+                let other = status.last_applied_spec != *promoted
+                    || status.tracked_configs != status.promoted_configs;
+                Self::is_analysed(phase) && other
+            }
         };
         let primary = status.primary_spec.as_ref().unwrap_or(promoted);
         is_begun

@@ -12,6 +12,7 @@ impl Tick<'_> {
         status.failed_checks = 0;
         status.iterations = 0;
         status.restored = false;
+        status.failed_spec = None;
         status.gates.clear();
         status.routed_match = self.audience();
         status.last_applied_spec.clone_from(&self.facts.revision);

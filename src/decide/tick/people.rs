@@ -224,6 +224,7 @@ impl Tick<'_> {
         let mut tick = self.clone();
         let promoted = &self.status.last_promoted_spec;
         tick.status.last_applied_spec.clone_from(promoted);
+        tick.status.failed_spec = None;
         tick.status.tracked_configs = self.status.promoted_configs.clone();
         if !tick.has_new_revision() {
             let why = format!("revision {revision} is the one that was promoted");

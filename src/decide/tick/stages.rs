@@ -80,7 +80,7 @@ impl Tick<'_> {
         let mut status = self.status.clone();
         // Flagger saves it in every tick while Failed: a revision that failed is
         // new again once the target was back at the promoted one.
-        if status.phase == Some(Phase::Failed) {
+        if status.phase == Some(Phase::Failed) && !self.failed_before() {
             status.last_applied_spec.clone_from(&self.facts.revision);
         }
         if status.restored {
@@ -121,7 +121,7 @@ impl Tick<'_> {
     fn nothing_new(&self) -> String {
         let revision = &self.facts.revision;
         let failed = self.status.phase == Some(Phase::Failed)
-            && *revision == self.status.last_applied_spec
+            && (*revision == self.status.last_applied_spec || self.failed_before())
             && *revision != self.status.last_promoted_spec;
         match failed {
             true => format!("revision {revision} failed and is not tried again"),
@@ -334,6 +334,7 @@ impl Tick<'_> {
         let mut reasons = vec![format!("revision {revision} rolled back: {why}")];
         if is_judged && self.restores_target() {
             effects.push(Effect::RestoreTarget);
+            status.failed_spec = Some(revision);
             status.last_applied_spec = status.last_promoted_spec.clone();
             status.restored = true;
             reasons.push(format!(

@@ -51,6 +51,7 @@ fn of_copy(rollout: &Rollout, copied: &Copied) -> Result<Facts> {
     };
     let template = primary_template(source)?;
     selectors::fit(rollout, copied)?;
+    selectors::ports_agree(rollout, copied)?;
     let primary_value = copied.primary.as_ref().map(|primary| &primary.value);
     let primary = match primary_value {
         None => Primary::Missing,

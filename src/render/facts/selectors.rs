@@ -18,6 +18,74 @@ pub(super) fn apex_at_primary(rollout: &Rollout, copied: &Copied) -> Result<bool
     Ok(selected.and_then(Value::as_str) == Some(&*label.primary_value()))
 }
 
+/// Services that are generated send to the port that the public one sends to: else
+/// the first route would lead to where nobody listens.
+///
+/// # Errors
+/// With the place of the public Service's port.
+pub(super) fn ports_agree(rollout: &Rollout, copied: &Copied) -> Result<()> {
+    let complete = rollout.primary_service.is_some() && rollout.canary_service.is_some();
+    let (Some(apex), Some(wanted), false) = (
+        &rollout.apex_service,
+        &rollout.canary.spec.service,
+        complete,
+    ) else {
+        return Ok(());
+    };
+    let Some(port) = wanted.port else {
+        return Ok(());
+    };
+    let ports = get(&apex.value, &["spec", "ports"]).and_then(Value::as_sequence);
+    let mut ports = ports.into_iter().flatten().enumerate();
+    let same = ports.find(|(_, item)| item.get("port").and_then(Value::as_i64) == Some(port));
+    let Some((index, item)) = same else {
+        return Ok(());
+    };
+    let own = Value::from(port);
+    let theirs = item.get("targetPort").unwrap_or(&own);
+    let ours = wanted.target_port.as_ref().map(serde_yaml::to_value);
+    let ours = ours.and_then(Result::ok).unwrap_or_else(|| own.clone());
+    if number_of(copied, theirs) == number_of(copied, &ours) {
+        return Ok(());
+    }
+    let shown = |value: &Value| match value.as_str() {
+        Some(name) => name.to_owned(),
+        None => value
+            .as_i64()
+            .map_or_else(String::new, |number| number.to_string()),
+    };
+    let message = format!(
+        "sends to {}, a generated Service to {}",
+        shown(theirs),
+        shown(&ours)
+    );
+    let place = apex.error_at(&format!("spec.ports[{index}]"), message);
+    let what = format!(
+        "the Services of {} would lead to another port",
+        copied.target.name
+    );
+    let hint = format!(
+        "set spec.service.targetPort of the Canary to {}",
+        shown(theirs)
+    );
+    Err(Error::document(what).at([place]).hint(hint))
+}
+
+/// The number of a port of the pods; a name that no container has stays itself.
+fn number_of(copied: &Copied, port: &Value) -> Value {
+    let containers = get(&copied.built, &["spec", "template", "spec", "containers"]);
+    let containers = containers
+        .and_then(Value::as_sequence)
+        .into_iter()
+        .flatten();
+    let ports = containers.filter_map(|one| one.get("ports")?.as_sequence());
+    let named = ports.flatten().find(|one| one.get("name") == Some(port));
+    named
+        .and_then(|one| one.get("containerPort"))
+        .unwrap_or(port)
+        .clone()
+}
+
 /// Primary and Services that were there before must select the pods they stand
 /// for once their selector label is right: else a step would send traffic to
 /// nobody.

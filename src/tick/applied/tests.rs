@@ -31,7 +31,8 @@ struct Flags {
     metrics: crate::cli::Metrics,
 }
 
-/// A repository whose Canary was stepped, and a commit of somebody else after that.
+/// A repository whose Canary was stepped, and a commit after that which changes
+/// nothing of what runs.
 struct Stepped {
     world: World,
     /// The commit of the step, and the tip.
@@ -57,8 +58,13 @@ fn stepped(applied: &str) -> Stepped {
     let gitops = format!("  gitops: {{applied: {applied}}}\n  service:\n");
     let canary = canary.replace("  service:\n", &gitops);
     let status = format!("status: {{phase: Initialized, lastStepTime: '{STEP}'}}\n");
-    let step = world.someone_pushes("podinfo/canary.yaml", &(canary + &status));
-    let tip = world.someone_pushes("other", "x");
+    let canary = canary + &status;
+    world.someone_pushes("podinfo/canary.yaml", &canary);
+    let scaled = include_str!("../../../fixtures/repos/podinfo/apps/podinfo/deployment.yaml");
+    let scaled = scaled.replace("replicas: 2", "replicas: 3");
+    let step = world.someone_pushes("podinfo/deployment.yaml", &scaled);
+    // A failed check: nothing that a cluster runs.
+    let tip = world.someone_pushes("podinfo/canary.yaml", &(canary + "# 1 of 2\n"));
     Stepped { world, step, tip }
 }
 
