@@ -12,6 +12,7 @@ pub(super) mod generate;
 mod json;
 mod merge;
 mod patch;
+mod primary;
 mod refuse;
 pub(super) mod select;
 mod set;

@@ -5,7 +5,7 @@ use serde_yaml::{Mapping, Value};
 use super::patch::{LISTS, Patch};
 use super::select::Object;
 use super::set::{self, Image, text};
-use super::{DEPTH, Entry, Kustomization, generate, items, refuse};
+use super::{DEPTH, Entry, Kustomization, generate, items, primary, refuse};
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
 use crate::repo::inventory::Inventory;
@@ -40,6 +40,8 @@ pub(crate) struct Built {
     pub(crate) objects: Vec<Object>,
     /// What cannot be computed, or cannot be right.
     pub(crate) problems: Vec<Diagnostic>,
+    /// What would change the primary without a release, if it is wanted, too.
+    pub(crate) primary: Vec<Diagnostic>,
     /// Entries of the home's `images` that concern the target.
     pub(crate) images: Vec<ImageEntry>,
     /// What sets the target's replicas.
@@ -82,6 +84,13 @@ pub(crate) fn build(
     let objects = builder.folder(home, Role::Home, 0)?;
     let mut built = builder.built;
     built.objects = objects;
+    if let (Some(target), Some(primary)) = (wanted.target, wanted.primary)
+        && let (Some(target_built), Some(primary_built)) = (built.of(target), built.of(primary))
+    {
+        let target = (target, target_built);
+        let found = primary::without_entry(&home.manifest, primary, primary_built, target);
+        built.primary.extend(found);
+    }
     Ok(built)
 }
 
@@ -238,6 +247,23 @@ impl Builder<'_> {
         target.is_some_and(|target| object.is(target.path(), target.document))
     }
 
+    /// The primary where it is wanted; it is listed like everything else.
+    fn primary(&self, object: &Object) -> Option<&'_ Manifest> {
+        let primary = self.wanted.primary?;
+        object
+            .is(primary.path(), primary.document)
+            .then_some(primary)
+    }
+
+    /// Notes what happens to the primary, unless that place is refused anyway.
+    fn of_primary(&mut self, found: Diagnostic) {
+        let built = &mut self.built;
+        let mut known = built.problems.iter().chain(&built.primary);
+        if !known.any(|one| one.location() == found.location()) {
+            built.primary.push(found);
+        }
+    }
+
     fn target<'o>(&self, objects: &'o [Object]) -> Option<&'o Object> {
         objects.iter().find(|object| self.is_target(object))
     }
@@ -296,6 +322,12 @@ impl Builder<'_> {
         if role != Role::Inner {
             problems.extend(refuse::pod_labels(kustomization, target));
         }
+        let mut others = objects.iter();
+        if let Some(primary) = others.find(|object| self.primary(object).is_some()) {
+            for found in refuse::unknown(self.inventory, kustomization, primary)? {
+                self.of_primary(found);
+            }
+        }
         Ok(())
     }
 
@@ -308,7 +340,7 @@ impl Builder<'_> {
     ) -> Result<()> {
         for patch in Patch::of(self.inventory, kustomization, list)? {
             for object in objects.iter_mut() {
-                if !patch.concerns(object) {
+                if !patch.concerns(object) || self.primary(object).is_some() {
                     continue;
                 }
                 let shown = format!("{} {}", object.kind(), object.name());
@@ -346,8 +378,41 @@ impl Builder<'_> {
                     });
                 }
             }
+            self.patch_primary(kustomization, &patch, objects);
         }
         Ok(())
+    }
+
+    /// A patch may give the primary what its release does not: labels, say.
+    fn patch_primary(
+        &mut self,
+        kustomization: &Kustomization,
+        patch: &Patch,
+        objects: &mut [Object],
+    ) {
+        let mut objects = objects.iter_mut();
+        let Some(object) = objects.find(|object| self.primary(object).is_some()) else {
+            return;
+        };
+        let Some(primary) = self.wanted.primary.filter(|_| patch.concerns(object)) else {
+            return;
+        };
+        let found = match patch.apply(object) {
+            Ok(value) => {
+                let found = primary::patched(primary, &object.value, &value);
+                object.value = value;
+                found
+            }
+            Err(why) => {
+                let (kind, name) = (object.kind(), object.name());
+                let message = format!("this patch of {kind} {name} is not understood: {why}");
+                let hint = "mend it, or write the value into the manifest";
+                Some((message, hint.to_owned()))
+            }
+        };
+        if let Some((message, hint)) = found {
+            self.of_primary(patch.error(kustomization, message).hint(hint));
+        }
     }
 
     /// The copy of an object for the primary, as selectors see it; `None` for what
@@ -371,6 +436,7 @@ impl Builder<'_> {
 
     fn replicas(&mut self, kustomization: &Kustomization, role: Role, objects: &mut [Object]) {
         let manifest = &kustomization.manifest;
+        let mut of_primary = Vec::new();
         for (index, entry) in items(&manifest.value, "replicas").iter().enumerate() {
             let Some(name) = text(entry, "name") else {
                 continue;
@@ -380,7 +446,15 @@ impl Builder<'_> {
             for object in objects.iter_mut() {
                 let is_target = self.is_target(object);
                 if object.name() == name {
+                    let before = replicas_of(&object.value).cloned();
                     set::replicas(entry, &mut object.value);
+                    if let Some(primary) = self.primary(object)
+                        && before.as_ref() != replicas_of(&object.value)
+                    {
+                        let hint =
+                            format!("set spec.replicas in {} and remove it here", primary.path());
+                        of_primary.push(place.clone().hint(hint));
+                    }
                     if is_target {
                         self.built.replicas.push(Override {
                             role,
@@ -396,6 +470,9 @@ impl Builder<'_> {
                     self.built.problems.push(place.clone().hint(hint));
                 }
             }
+        }
+        for found in of_primary {
+            self.of_primary(found);
         }
     }
 
@@ -422,8 +499,32 @@ impl Builder<'_> {
                     }
                 }
             }
+            // The entry for the primary says what it is to be; the target has none
+            // of that name.
+            let is_own = role == Role::Home && !concerned && primary::is_own(&name);
+            // One that comes too early is refused above.
+            let is_undone = role == Role::Home
+                && concerned
+                && entries[..index].iter().any(|entry| {
+                    text(entry, "name").is_some_and(|own| primary::is_of(&own, &name))
+                });
             for object in objects.iter_mut() {
+                let primary = self.primary(object).filter(|_| !is_own && !is_undone);
+                let before = primary.map(|_| set::images_of(&object.value));
                 image.apply(&mut object.value);
+                let Some((primary, before)) = primary.zip(before) else {
+                    continue;
+                };
+                let imaged = primary::Imaged {
+                    kustomization: manifest,
+                    index,
+                    name: &name,
+                    primary,
+                    before,
+                    after: set::images_of(&object.value),
+                };
+                let found = imaged.finding(role != Role::Inner);
+                found.into_iter().for_each(|found| self.of_primary(found));
             }
         }
     }

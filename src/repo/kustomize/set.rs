@@ -81,6 +81,15 @@ fn each_image(value: &mut Value, see: &mut dyn FnMut(&mut String)) {
     }
 }
 
+/// The images of a workload's containers, in their order.
+pub(super) fn images_of(workload: &Value) -> Vec<String> {
+    let mut images = Vec::new();
+    each_image(&mut workload.clone(), &mut |image| {
+        images.push(image.clone());
+    });
+    images
+}
+
 /// Name, tag and digest of an image.
 pub(super) fn split(image: &str) -> (&str, Option<&str>, Option<&str>) {
     let (rest, digest) = match image.split_once('@') {

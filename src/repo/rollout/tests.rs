@@ -2,6 +2,7 @@
 
 mod copied;
 mod fields;
+mod primary;
 
 use super::*;
 use crate::error::{Error, Kind};

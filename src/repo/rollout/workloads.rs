@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::findings::Findings;
 use super::search::Search;
 use super::{Copied, Home, Release, Scaler, configs};
+use crate::api::Status;
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
 use crate::repo::inventory::Inventory;
@@ -56,14 +57,20 @@ impl Workloads {
             findings.warnings.push(unlisted(&self.target));
         }
         let home = home_of(&chain);
+        // One that is shared with others is refused as such.
+        let shares = |primary: &&Manifest| home.as_ref().is_some_and(|home| home.shares(primary));
+        let own = self.primary.as_ref().filter(|primary| !shares(primary));
         let wanted = Wanted {
             manifests: [&self.target]
                 .into_iter()
                 .chain(self.scaler.as_ref().map(|(scaler, _)| scaler))
+                .chain(own)
                 .collect(),
             target: Some(&self.target),
             primary: self.primary.as_ref(),
         };
+        let status = search.canary.status.as_ref();
+        let is_exposed = status.is_some_and(Status::is_exposed);
         let built = match (chain.first(), &home) {
             (Some(first), Some(home)) => {
                 let result = kustomized(inventory, first, home, &wanted).map(Some);
@@ -71,6 +78,13 @@ impl Workloads {
                     return Ok(None);
                 };
                 findings.errors.extend(problems);
+                for found in &built.primary {
+                    match is_exposed {
+                        // Nothing stands in the way of a rollback.
+                        true => findings.warn(found.clone()),
+                        false => findings.errors.push(found.clone()),
+                    }
+                }
                 built
             }
             _ => Built::default(),
