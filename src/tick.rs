@@ -8,6 +8,7 @@ mod deciding;
 mod deleted;
 mod people;
 mod publish;
+mod rescue;
 mod telling;
 mod tree;
 mod waiting;

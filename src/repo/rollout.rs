@@ -5,6 +5,7 @@ mod fields;
 mod findings;
 mod parts;
 mod references;
+mod routes;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -19,18 +20,20 @@ use super::kustomize::build::{Wanted, build};
 use super::manifest::Manifest;
 use crate::api::{
     AlertProvider, Canary, FieldPath, MetricTemplate, Problem, PromotionMode, read, unsupported,
-    unsupported_by_route, unsupported_in_generated_route, validate_status,
+    validate_status,
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
 use findings::{Findings, invalid, split};
 use references::References;
+use routes::routes;
 use search::Search;
 use workloads::Workloads;
 
 pub use parts::{
     Config, Copied, FieldPair, FieldSite, Fields, Home, ImageEntry, Release, RouteSite, Scaler,
 };
+pub use routes::resolve_routes;
 
 /// A Canary, and the manifests it acts on.
 #[derive(Debug)]
@@ -149,42 +152,6 @@ fn services(search: &Search<'_>, findings: &mut Findings<'_>) -> Result<[Option<
     let [primary, canary] = [spec.primary_service(), spec.canary_service()];
     let mut service = |name: &str| findings.found(search.object("Service", name), "spec.service");
     Ok([service(spec.apex())?, service(&primary)?, service(&canary)?])
-}
-
-/// The routes: the one of the apex, or all of `spec.gitops.routes`.
-fn routes(search: &Search<'_>, findings: &mut Findings<'_>) -> Result<Vec<RouteSite>> {
-    let canary = search.canary;
-    let mut sites = Vec::new();
-    match &canary.spec.gitops().routes {
-        None => {
-            let route = findings.found(search.route(), "spec.service")?;
-            sites.push(RouteSite {
-                canary: canary.clone(),
-                manifest: route,
-            });
-        }
-        Some(routes) => {
-            for (index, asked) in routes.iter().enumerate() {
-                let path = format!("spec.gitops.routes[{index}]");
-                let found = findings.found(search.one_of_routes(asked).map(Some), &path)?;
-                let mut canary = canary.clone();
-                let gitops = canary.spec.gitops.get_or_insert_default();
-                gitops.route = Some(asked.clone());
-                gitops.routes = None;
-                sites.extend(found.map(|route| RouteSite {
-                    canary,
-                    manifest: Some(route),
-                }));
-            }
-        }
-    }
-    for site in &sites {
-        findings.problems(match &site.manifest {
-            Some(route) => unsupported_by_route(&site.canary, &route.kind),
-            None => unsupported_in_generated_route(&site.canary),
-        });
-    }
-    Ok(sites)
 }
 
 /// The documents that the Canary refers to by name.

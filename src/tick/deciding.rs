@@ -6,9 +6,10 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use super::asking::{Asked, Asking};
-use super::choose::{Choice, id};
+use super::choose::Choice;
+use super::rescue;
 use super::tree::Tree;
-use crate::decide::Plan;
+use crate::decide::{Action, Facts, Plan};
 use crate::error::{Error, Result};
 use crate::render;
 use crate::repo::inventory::Inventory;
@@ -52,17 +53,18 @@ async fn decide_one(
     manifest: &Manifest,
     now: Timestamp,
 ) -> Decided {
-    let mut decided = match rollout::resolve(&tree.inventory, manifest, now) {
-        Ok(rollout) => decide_rollout(tree, asking, rollout, now).await,
-        Err(error) => {
-            let checked = rollout::check(manifest, now).ok();
-            let status = checked.and_then(|checked| checked.canary.status);
-            Decided {
-                outcome: Outcome::failed(id(manifest), status.as_ref(), error),
-                work: None,
-            }
-        }
+    let mut warnings = Vec::new();
+    let read = rollout::resolve(&tree.inventory, manifest, now).and_then(|rollout| {
+        warnings.clone_from(&rollout.warnings);
+        warnings.extend(render::warnings(&rollout));
+        let facts = tree.facts(&rollout)?;
+        Ok((rollout, facts))
+    });
+    let mut decided = match read {
+        Ok((rollout, facts)) => decide_rollout(tree, asking, rollout, facts, now).await,
+        Err(error) => rescue::decide(tree, asking, manifest, error, now).await,
     };
+    decided.outcome.warnings = warnings;
     decided.outcome.place = manifest.error_at("metadata.name", "").location();
     decided
 }
@@ -71,45 +73,41 @@ async fn decide_rollout(
     tree: &Tree<'_>,
     asking: &Asking<'_>,
     rollout: Rollout,
+    facts: Facts,
     now: Timestamp,
 ) -> Decided {
-    let before = rollout.canary.status.clone();
-    let id = rollout.canary.id();
-    let mut warnings = rollout.warnings.clone();
-    warnings.extend(render::warnings(&rollout));
-    let decided = match tree.facts(&rollout) {
-        Ok(facts) => asking
-            .decide(&rollout, &facts, tree.cluster.as_ref(), now)
-            .await
-            .map(|asked| (facts, asked)),
-        Err(error) => Err(error),
-    };
-    let mut decided = match decided {
-        Ok((facts, asked)) => {
-            let Asked {
-                plan,
-                failures,
-                unasked,
-                assumed,
-            } = asked;
-            let mut outcome = Outcome::decided(id, &facts.revision, before.as_ref(), &plan);
-            outcome.reasons.extend(not_called(&assumed));
-            outcome.failures.extend(unasked);
-            let failures = failures.into_iter();
-            let failures = failures.map(|(index, why)| webhook_failure(&rollout, index, &why));
-            outcome.failures.extend(failures);
+    let cluster = tree.cluster.as_ref();
+    match asking.decide(&rollout, &facts, cluster, now).await {
+        Ok(asked) => decided(rollout, &facts, asked),
+        Err(error) => {
+            let (id, before) = (rollout.canary.id(), rollout.canary.status.as_ref());
             Decided {
-                outcome,
-                work: Some((rollout, plan)),
+                outcome: Outcome::failed(id, before, error),
+                work: None,
             }
         }
-        Err(error) => Decided {
-            outcome: Outcome::failed(id, before.as_ref(), error),
-            work: None,
-        },
-    };
-    decided.outcome.warnings = warnings;
-    decided
+    }
+}
+
+/// What was decided after everybody was asked.
+pub(super) fn decided(rollout: Rollout, facts: &Facts, asked: Asked) -> Decided {
+    let Asked {
+        plan,
+        failures,
+        unasked,
+        assumed,
+    } = asked;
+    let (id, before) = (rollout.canary.id(), rollout.canary.status.as_ref());
+    let mut outcome = Outcome::decided(id, &facts.revision, before, &plan);
+    outcome.reasons.extend(not_called(&assumed));
+    outcome.failures.extend(unasked);
+    let failures = failures.into_iter();
+    let failures = failures.map(|(index, why)| webhook_failure(&rollout, index, &why));
+    outcome.failures.extend(failures);
+    Decided {
+        outcome,
+        work: Some((rollout, plan)),
+    }
 }
 
 /// The webhooks that were not called, and what took the place of their answers.
@@ -201,6 +199,13 @@ fn rivals<'a>(
 fn refuse(decided: &mut Decided, other: &str) {
     let error = Error::document(format!("another Canary releases the same target: {other}"))
         .hint("remove one of the two");
+    // A rollback takes traffic away, whoever else wants the target.
+    if let Some((_, plan)) = &decided.work
+        && plan.action == Action::RolledBack
+    {
+        decided.outcome.failures.push(error);
+        return;
+    }
     let Some((rollout, _)) = decided.work.take() else {
         return;
     };

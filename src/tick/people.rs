@@ -2,12 +2,14 @@
 
 use super::choose::{id, select};
 use super::deciding::{Decided, refuse_shared_targets};
-use super::{Decider, Tree, World, run};
+use super::{Decider, Tree, World, rescue, run};
 use crate::api::Said;
-use crate::decide::{self, Word};
-use crate::error::{Error, Result};
-use crate::repo::rollout;
+use crate::decide::{self, Facts, Word};
+use crate::error::{Error, Kind, Result};
+use crate::repo::manifest::Manifest;
+use crate::repo::rollout::{self, Rollout};
 use crate::report::{Outcome, Run};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// What a person says about a rollout.
@@ -49,8 +51,7 @@ impl Saying {
             );
         };
         let author = &world.author;
-        let rollout = rollout::resolve(inventory, manifest, author.time)?;
-        let facts = tree.facts(&rollout)?;
+        let (rollout, facts, failure) = self.read(tree, manifest, author.time)?;
         let said = Said {
             by: format!("{} <{}>", author.name, author.email),
             at: author.time,
@@ -68,11 +69,35 @@ impl Saying {
         let mut outcome = Outcome::decided(id(manifest), &facts.revision, before, &plan);
         outcome.place = manifest.error_at("metadata.name", "").location();
         outcome.warnings.clone_from(&rollout.warnings);
+        outcome.failures.extend(failure);
         let mut decided = [Decided {
             outcome,
             work: Some((rollout, plan)),
         }];
         refuse_shared_targets(inventory, &found, &mut decided, author.time);
         Ok(Vec::from(decided))
+    }
+
+    /// What the Canary acts on. An abort needs the routes alone: what is wrong
+    /// with the rest comes along.
+    fn read(
+        &self,
+        tree: &Tree<'_>,
+        manifest: &Manifest,
+        now: Timestamp,
+    ) -> Result<(Rollout, Facts, Option<Error>)> {
+        let read = rollout::resolve(&tree.inventory, manifest, now).and_then(|rollout| {
+            let facts = tree.facts(&rollout)?;
+            Ok((rollout, facts, None))
+        });
+        read.or_else(|error| {
+            if self.word != Word::Abort || error.kind() != Kind::Document {
+                return Err(error);
+            }
+            match rescue::routes_only(tree, manifest, false, now) {
+                Ok((rollout, facts)) => Ok((rollout, facts, Some(error))),
+                Err(_) => Err(error),
+            }
+        })
     }
 }

@@ -35,6 +35,7 @@ mod race;
 #[cfg(test)]
 mod repos;
 #[cfg(test)]
+mod rescue;
 mod revert;
 #[cfg(test)]
 mod rollback;

@@ -36,6 +36,29 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
     })
 }
 
+/// What is known of a rollout that [`resolve_routes`] found: what the routes do.
+/// The rest is as the status left it, so that nothing new is seen, nothing is
+/// made and nothing is scaled before it is known again.
+///
+/// [`resolve_routes`]: crate::repo::rollout::resolve_routes
+///
+/// # Errors
+/// When no rule of a route has both backends, or a weight is not a number.
+pub fn facts_of_routes(rollout: &Rollout) -> Result<Facts> {
+    let status = rollout.canary.status.clone().unwrap_or_default();
+    Ok(Facts {
+        revision: status.last_applied_spec,
+        configs: status.tracked_configs,
+        primary: Primary::Current,
+        apex_at_primary: true,
+        services: true,
+        routed: routes::routed(rollout)?,
+        // A scale-down has to wait until there is something to scale.
+        exposed: routes::exposed(rollout).max(1),
+        ..Facts::default()
+    })
+}
+
 /// What does not stop the rollout, and is told only by the manifests together.
 #[must_use]
 pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {

@@ -1,0 +1,88 @@
+//! What is left to do when the documents of a Canary cannot be used: a rollback
+//! needs its routes alone, and must not wait until somebody mends the rest.
+
+use jiff::Timestamp;
+
+use super::asking::Asking;
+use super::choose::id;
+use super::deciding::{Decided, decided};
+use super::tree::Tree;
+use crate::api::{OnFailure, Status};
+use crate::decide::{Action, Facts};
+use crate::error::{Error, Kind, Result};
+use crate::render;
+use crate::repo::manifest::Manifest;
+use crate::repo::rollout::{self, Rollout};
+use crate::report::Outcome;
+
+/// The tick of a Canary that cannot be resolved because of `error`: a rollback
+/// that is due, else nothing. The error is told either way.
+pub(super) async fn decide(
+    tree: &Tree<'_>,
+    asking: &Asking<'_>,
+    manifest: &Manifest,
+    error: Error,
+    now: Timestamp,
+) -> Decided {
+    if let Some(mut rolled_back) = rollback(tree, asking, manifest, &error, now).await {
+        rolled_back.outcome.failures.insert(0, error);
+        return rolled_back;
+    }
+    let checked = rollout::check(manifest, now).ok();
+    let status = checked.and_then(|checked| checked.canary.status);
+    Decided {
+        outcome: Outcome::failed(id(manifest), status.as_ref(), error),
+        work: None,
+    }
+}
+
+async fn rollback(
+    tree: &Tree<'_>,
+    asking: &Asking<'_>,
+    manifest: &Manifest,
+    error: &Error,
+    now: Timestamp,
+) -> Option<Decided> {
+    if error.kind() != Kind::Document {
+        return None;
+    }
+    let found = routes_only(tree, manifest, true, now);
+    let (mut rollout, facts) = found.inspect_err(untold).ok()?;
+    let status = rollout.canary.status.as_ref();
+    if !status.is_some_and(Status::is_exposed) {
+        return None;
+    }
+    // Failed checks cannot be counted in the status, which only a rollback
+    // writes: they are those since the last step.
+    if let Some(analysis) = &mut rollout.canary.spec.analysis {
+        analysis.catch_up = Some(true);
+    }
+    let asked = asking.decide(&rollout, &facts, tree.cluster.as_ref(), now);
+    let asked = asked.await.inspect_err(untold).ok()?;
+    let is_rollback = asked.plan.action == Action::RolledBack;
+    is_rollback.then(|| decided(rollout, &facts, asked))
+}
+
+/// The routes of a Canary and what they do. The target stays as it is, also with
+/// `onFailure: revert`: it is not known.
+///
+/// # Errors
+/// As [`rollout::resolve_routes`] and [`render::facts_of_routes`].
+pub(super) fn routes_only(
+    tree: &Tree<'_>,
+    manifest: &Manifest,
+    judges: bool,
+    now: Timestamp,
+) -> Result<(Rollout, Facts)> {
+    let mut rollout = rollout::resolve_routes(&tree.inventory, manifest, judges, now)?;
+    let facts = render::facts_of_routes(&rollout)?;
+    if let Some(gitops) = &mut rollout.canary.spec.gitops {
+        gitops.on_failure = OnFailure::Hold;
+    }
+    Ok((rollout, facts))
+}
+
+/// The first error is told, and says what is to be mended.
+fn untold(error: &Error) {
+    tracing::debug!(error = %error.chain(), "no rollback either");
+}
