@@ -17,6 +17,7 @@ use super::kustomize::Kustomization;
 use super::manifest::{Manifest, ParsedFile};
 use crate::error::{Error, Result};
 
+pub(crate) use names::of as names_of;
 pub use wanted::Wanted;
 
 /// File names of a kustomization, in the order in which Kustomize looks.

@@ -193,6 +193,26 @@ pub enum Claim {
         /// The field.
         field: FieldPath,
     },
+    /// The rules of a route that lead to one apex.
+    Route {
+        /// Path of its manifest.
+        path: String,
+        /// Its document there.
+        document: usize,
+        /// As of a target.
+        home: Option<String>,
+        /// The apex: one route may serve several.
+        apex: String,
+    },
+    /// The apex Service.
+    Apex {
+        /// Path of its manifest.
+        path: String,
+        /// Its document there.
+        document: usize,
+        /// As of a target.
+        home: Option<String>,
+    },
 }
 
 impl Rollout {
@@ -257,17 +277,12 @@ impl Rollout {
     /// each other's steps.
     #[must_use]
     pub fn claims(&self) -> Vec<Claim> {
-        match &self.release {
-            Release::Copy(copied) => {
-                let target = &copied.target;
-                let home = self.home.as_ref();
-                let shared = home.filter(|home| home.shares(target));
-                vec![Claim::Target {
-                    path: target.path().to_owned(),
-                    document: target.document,
-                    home: shared.map(|home| home.kustomization.path().to_owned()),
-                }]
-            }
+        let mut claims: Vec<Claim> = match &self.release {
+            Release::Copy(copied) => vec![Claim::Target {
+                path: copied.target.path().to_owned(),
+                document: copied.target.document,
+                home: self.home_of_shared(&copied.target),
+            }],
             Release::Fields(fields) => {
                 let sites = fields.pairs.iter().map(|pair| &pair.to);
                 let claim = |site: &FieldSite| Claim::Field {
@@ -277,7 +292,30 @@ impl Rollout {
                 };
                 sites.map(claim).collect()
             }
-        }
+        };
+        let routes = self.routes.iter();
+        let routes = routes.filter_map(|site| site.manifest.as_ref());
+        claims.extend(routes.map(|route| Claim::Route {
+            path: route.path().to_owned(),
+            document: route.document,
+            home: self.home_of_shared(route),
+            apex: self.canary.spec.apex().to_owned(),
+        }));
+        // In mode `fields` nobody changes it.
+        let apex = self.apex_service.iter();
+        let apex = apex.filter(|_| self.release.copied().is_some());
+        claims.extend(apex.map(|apex| Claim::Apex {
+            path: apex.path().to_owned(),
+            document: apex.document,
+            home: self.home_of_shared(apex),
+        }));
+        claims
+    }
+
+    fn home_of_shared(&self, manifest: &Manifest) -> Option<String> {
+        let home = self.home.as_ref();
+        let home = home.filter(|home| home.shares(manifest))?;
+        Some(home.kustomization.path().to_owned())
     }
 
     /// Gives Services and routes that are shared with others the values that the

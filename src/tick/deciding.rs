@@ -1,6 +1,6 @@
 //! Observing and deciding: nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::tree::Tree;
 use crate::decide::{Action, Facts, Plan};
 use crate::error::{Error, Result};
 use crate::render;
-use crate::repo::inventory::Inventory;
+use crate::repo::inventory::{Inventory, names_of};
 use crate::repo::manifest::Manifest;
 use crate::repo::rollout::{self, Claim, Rollout};
 use crate::report::Outcome;
@@ -162,43 +162,44 @@ pub(super) fn refuse_shared_targets(
             }
         }
     }
-    for shared in claims.values().filter(|shared| shared.len() > 1) {
+    let mut refused = BTreeSet::new();
+    for (claim, shared) in claims.iter().filter(|(_, shared)| shared.len() > 1) {
         for (index, _) in shared {
             let mut others = shared.iter().filter(|(other, _)| other != index);
-            if let (Some(decided), Some((_, other))) = (decided.get_mut(*index), others.next()) {
-                refuse(decided, other);
+            if let (Some(decided), Some((_, other))) = (decided.get_mut(*index), others.next())
+                && refused.insert(*index)
+            {
+                refuse(decided, claim, other);
             }
         }
     }
 }
 
-/// Canaries that are not among `manifests` and name a target of one of them.
+/// Canaries that are not among `manifests` and may have something in common with
+/// one of them.
 fn rivals<'a>(
     inventory: &'a Inventory,
     manifests: &'a [&'a Manifest],
 ) -> impl Iterator<Item = &'a Manifest> {
-    let target = |canary: &Manifest| {
-        let target = canary.value.get("spec")?.get("targetRef")?;
-        let text = |key| Some(target.get(key)?.as_str()?.to_owned());
-        Some((text("kind")?, text("name")?))
-    };
     let all = inventory.canaries();
-    let chosen: Vec<_> = match manifests.len() == all.len() {
-        true => Vec::new(),
-        false => manifests
-            .iter()
-            .filter_map(|canary| target(canary))
-            .collect(),
+    let chosen: BTreeSet<String> = match manifests.len() == all.len() {
+        true => BTreeSet::new(),
+        false => manifests.iter().copied().flat_map(names_of).collect(),
     };
     let is_chosen = |other: &Manifest| manifests.iter().any(|canary| std::ptr::eq(*canary, other));
-    all.iter().filter(move |other| {
-        target(other).is_some_and(|target| chosen.contains(&target)) && !is_chosen(other)
-    })
+    let may_share = move |other: &Manifest| names_of(other).any(|name| chosen.contains(&name));
+    all.iter()
+        .filter(move |other| may_share(other) && !is_chosen(other))
 }
 
-fn refuse(decided: &mut Decided, other: &str) {
-    let error = Error::document(format!("another Canary releases the same target: {other}"))
-        .hint("remove one of the two");
+fn refuse(decided: &mut Decided, claim: &Claim, other: &str) {
+    let what = match claim {
+        Claim::Target { .. } | Claim::Field { .. } => "releases the same target",
+        Claim::Route { .. } => "steers the same route",
+        Claim::Apex { .. } => "has the same public Service",
+    };
+    let error =
+        Error::document(format!("another Canary {what}: {other}")).hint("remove one of the two");
     // A rollback takes traffic away, whoever else wants the target.
     if let Some((_, plan)) = &decided.work
         && plan.action == Action::RolledBack

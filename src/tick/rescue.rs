@@ -75,7 +75,9 @@ pub(super) fn routes_only(
     now: Timestamp,
 ) -> Result<(Rollout, Facts)> {
     let mut rollout = rollout::resolve_routes(&tree.inventory, manifest, judges, now)?;
-    let facts = render::facts_of_routes(&rollout)?;
+    let mut facts = render::facts_of_routes(&rollout)?;
+    // A scale-down has to wait until there is something to scale.
+    facts.exposed = facts.exposed.max(1);
     if let Some(gitops) = &mut rollout.canary.spec.gitops {
         gitops.on_failure = OnFailure::Hold;
     }

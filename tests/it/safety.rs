@@ -161,3 +161,25 @@ fn a_generated_route_reaches_only_ports_that_exist() {
     world.put("apps/podinfo/canary-service.yaml", service);
     refused(&world, "lacks port 9898");
 }
+
+/// Also when they release different workloads, and only one of them is in the run.
+#[test]
+fn two_canaries_do_not_share_a_public_service_or_a_route() {
+    let world = World::of("podinfo");
+    let canary = "apps/podinfo/canary.yaml";
+    let other = |path: &str| world.read(path).replace("name: podinfo\n", "name: other\n");
+    let mut texts = Vec::from([canary, TARGET].map(|path| (path, other(path))));
+    texts[0].1 = texts[0]
+        .1
+        .replacen("  service:\n", "  service:\n    name: podinfo\n", 1);
+    for (path, text) in texts {
+        world.put(&path.replace("podinfo/", "podinfo/other-"), text);
+    }
+    listed(&world, "  - other-deployment.yaml\n");
+    for only in ["test/podinfo", "test/other"] {
+        let ran = world.stepping().args(["--only", only]).run().exits(3);
+        let text = ran.to_string();
+        assert!(text.contains("has the same public Service"), "{text}");
+    }
+    refused(&world, "has the same public Service");
+}

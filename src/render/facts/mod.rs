@@ -53,8 +53,7 @@ pub fn facts_of_routes(rollout: &Rollout) -> Result<Facts> {
         apex_at_primary: true,
         services: true,
         routed: routes::routed(rollout)?,
-        // A scale-down has to wait until there is something to scale.
-        exposed: routes::exposed(rollout).max(1),
+        exposed: routes::exposed(rollout),
         ..Facts::default()
     })
 }

@@ -14,7 +14,7 @@ use crate::repo::manifest::Manifest;
 const CONFIGS: [&str; 2] = ["ConfigMap", "Secret"];
 
 /// Names by which the objects of a Canary can be found.
-pub(super) fn of(canary: &Manifest) -> impl Iterator<Item = String> {
+pub(crate) fn of(canary: &Manifest) -> impl Iterator<Item = String> {
     let spec = canary.value.get("spec").cloned().unwrap_or_default();
     let at = |path: &[&str]| {
         let value = path.iter().try_fold(&spec, |value, key| value.get(*key));
