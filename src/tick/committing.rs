@@ -2,7 +2,7 @@
 
 use super::World;
 use super::deciding::Decided;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::render::{self, Changes};
 use crate::repo::git::Oid;
 use crate::repo::inventory::Inventory;
@@ -28,19 +28,22 @@ pub(super) async fn commit_all(
         if plan.is_empty() {
             continue;
         }
-        let result = render::apply(plan, rollout, inventory.files(), &mut changes)
-            .and_then(|()| message::commit(&rollout.canary, plan, &decided.outcome))
-            .and_then(|message| commits.add(&changes.keep(), &message, &world.author));
-        match result {
-            Ok(commit) => decided.outcome.commit = commit.map(|commit| commit.to_string()),
-            Err(error) if error.kind() == Kind::Document => {
+        let message = render::apply(plan, rollout, inventory.files(), &mut changes)
+            .and_then(|()| message::commit(&rollout.canary, plan, &decided.outcome));
+        match message {
+            Ok(message) => {
+                let commit = commits.add(&changes.keep(), &message, &world.author)?;
+                decided.outcome.commit = commit.map(|commit| commit.to_string());
+            }
+            Err(error) => {
                 changes.undo();
                 let status = rollout.canary.status.as_ref();
-                let place = decided.outcome.place.take();
-                decided.outcome = Outcome::failed(rollout.canary.id(), status, error);
-                decided.outcome.place = place;
+                let failed = Outcome::failed(rollout.canary.id(), status, error);
+                let before = std::mem::replace(&mut decided.outcome, failed);
+                decided.outcome.place = before.place;
+                decided.outcome.warnings = before.warnings;
+                decided.outcome.failures = before.failures;
             }
-            Err(error) => return Err(error),
         }
     }
     world.repository.store(commits).await
