@@ -120,7 +120,7 @@ impl Decider<'_> {
                 let mut decided = decide_all(tree, asking, choice, now).await?;
                 let repository = &world.repository;
                 let deleted = decide_deleted(repository, base, tree, asking, choice, now);
-                decided.extend(deleted.await);
+                decided.extend(deleted.await?);
                 Ok(decided)
             }
         }

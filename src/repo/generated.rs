@@ -1,6 +1,8 @@
 //! The first line of generated files: whose they are. It is how the objects of a
 //! Canary are known when the Canary itself is gone.
 
+use jiff::Timestamp;
+
 use super::git::{Oid, Repository};
 use super::inventory::Inventory;
 use super::manifest::{Manifest, ParsedFile};
@@ -58,23 +60,52 @@ impl Owner {
 }
 
 impl Inventory {
-    /// Canaries that generated files name and that are no longer there, by name.
-    /// None while a file cannot be read: it may be in there.
-    #[must_use]
-    pub fn gone(&self) -> Vec<Owner> {
+    /// Canaries that generated files name and that were deleted, by name. None
+    /// while a file cannot be read: it may be in there. Neither one whose file is
+    /// still there and hidden, or holds a Canary: that one was renamed.
+    ///
+    /// # Errors
+    /// When the files cannot be listed.
+    pub fn gone(&self) -> Result<Vec<Owner>> {
         if !self.broken().is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
-        let is_here = |owner: &&Owner| self.canaries().iter().any(|one| one.id() == owner.canary);
-        let gone = self.owners().iter().filter(|owner| !is_here(owner));
-        let mut gone: Vec<Owner> = gone.cloned().collect();
+        let mut gone = Vec::new();
+        for owner in self.owners() {
+            let mut canaries = self.canaries().iter();
+            let is_here = canaries.any(|one| one.id() == owner.canary || one.path() == owner.path);
+            if is_here || self.hides(&owner.path)? {
+                continue;
+            }
+            gone.push(owner.clone());
+        }
         gone.sort();
         gone.dedup_by(|one, other| one.canary == other.canary);
-        gone
+        Ok(gone)
+    }
+
+    /// Is something there that is not looked at?
+    fn hides(&self, path: &str) -> Result<bool> {
+        let files = self.files();
+        Ok(files.is_taken(path)? && !files.contains(path)?)
     }
 }
 
 impl Repository {
+    /// When a commit was made, by its committer's clock.
+    ///
+    /// # Errors
+    /// When Git cannot tell.
+    pub async fn committed_at(&self, commit: Oid) -> Result<Timestamp> {
+        let commit = commit.to_string();
+        let call = Call::new(["log", "-1", "--format=%ct"]).values([&*commit]);
+        let answer = self.git(call).await?;
+        let cannot_read = || Error::remote("cannot read the history");
+        let text = answer.expect(cannot_read)?.text();
+        let seconds = text.parse().map_err(|error| cannot_read().because(error))?;
+        Timestamp::from_second(seconds).map_err(|error| cannot_read().because(error))
+    }
+
     /// The last version of a Canary that is no longer at `tip`, as far as the
     /// history here goes.
     ///

@@ -33,7 +33,7 @@ use workloads::Workloads;
 pub use parts::{
     Config, Copied, FieldPair, FieldSite, Fields, Home, ImageEntry, Release, RouteSite, Scaler,
 };
-pub use routes::resolve_routes;
+pub use routes::{has_no_route, resolve_routes};
 
 /// A Canary, and the manifests it acts on.
 #[derive(Debug)]

@@ -19,12 +19,23 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// The Canaries that are chosen, by path.
+    /// The Canaries that are chosen, by path. One that was deleted may be named,
+    /// while something of it is left.
     ///
     /// # Errors
     /// [`Kind::Usage`](crate::error::Kind::Usage) for a name that none has.
     pub fn of<'a>(&self, inventory: &'a Inventory) -> Result<Vec<&'a Manifest>> {
-        let mut chosen = select(inventory, &self.only)?;
+        let mut only = self.only.clone();
+        only.retain(|name| !name.trim().is_empty());
+        let is_named = !only.is_empty();
+        if is_named {
+            let gone = inventory.gone()?;
+            only.retain(|name| !gone.iter().any(|owner| owner.canary == name.trim()));
+        }
+        let mut chosen = match is_named && only.is_empty() {
+            true => Vec::new(),
+            false => select(inventory, &only)?,
+        };
         if let Some(shard) = self.shard {
             chosen.retain(|canary| shard.has(&id(canary)));
         }

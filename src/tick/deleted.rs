@@ -1,23 +1,42 @@
 //! Canaries that were deleted while something of their rollout is left.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::asking::Asking;
 use super::choose::Choice;
 use super::deciding::Decided;
 use super::tree::Tree;
-use crate::decide::{self, Readiness};
+use crate::api::{Analysis, Phase, Traffic};
+use crate::decide::{self, Facts, Readiness, Routed};
 use crate::diagnostic::Diagnostic;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use crate::render;
+use crate::repo::ancestry::Change;
 use crate::repo::generated::Owner;
 use crate::repo::git::{Oid, Repository};
-use crate::repo::rollout;
+use crate::repo::inventory::names_of;
+use crate::repo::manifest::Manifest;
+use crate::repo::rollout::{self, Rollout};
 use crate::report::Outcome;
 
 /// How far a shallow clone is deepened at first to find the last version.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// Where a deleted Canary is looked for, and who is asked.
+struct Deleted<'a> {
+    repository: &'a Repository,
+    tip: Oid,
+    tree: &'a Tree<'a>,
+    asking: &'a Asking<'a>,
+    now: Timestamp,
+}
+
 /// Decides for every chosen Canary that generated files name and that is gone.
+///
+/// # Errors
+/// When the files cannot be listed.
 pub(super) async fn decide_deleted(
     repository: &Repository,
     tip: Oid,
@@ -25,76 +44,165 @@ pub(super) async fn decide_deleted(
     asking: &Asking<'_>,
     choice: &Choice,
     now: Timestamp,
-) -> Vec<Decided> {
+) -> Result<Vec<Decided>> {
+    let deleted = Deleted {
+        repository,
+        tip,
+        tree,
+        asking,
+        now,
+    };
     let mut decided = Vec::new();
-    for owner in tree.inventory.gone() {
+    for owner in tree.inventory.gone()? {
         if !choice.takes(&owner.canary) {
             continue;
         }
-        let made = decide_one(repository, tip, tree, asking, &owner, now).await;
-        decided.push(made.unwrap_or_else(|error| Decided {
-            outcome: Outcome::failed(owner.canary.clone(), None, error),
-            work: None,
-        }));
+        let made = deleted.decide(&owner).await.unwrap_or_else(|error| {
+            Some(Decided {
+                outcome: Outcome::failed(owner.canary.clone(), None, error),
+                work: None,
+            })
+        });
+        decided.extend(made);
     }
-    decided
+    Ok(decided)
 }
 
-async fn decide_one(
-    repository: &Repository,
-    tip: Oid,
-    tree: &Tree<'_>,
-    asking: &Asking<'_>,
-    owner: &Owner,
-    now: Timestamp,
-) -> Result<Decided> {
-    if let Some(cluster) = &tree.cluster {
-        // What a shallow clone lacks is fetched; whether it was found is seen below.
-        let since = now.saturating_sub(RECENT).unwrap_or(now);
-        let paths = [owner.path.as_str()];
-        cluster.history().last_change(&paths, since).await?;
+impl Deleted<'_> {
+    /// `None` when another Canary has taken over.
+    async fn decide(&self, owner: &Owner) -> Result<Option<Decided>> {
+        let Self { tree, now, .. } = *self;
+        if let Some(cluster) = &tree.cluster {
+            // What a shallow clone lacks is fetched; whether it was found is seen below.
+            let since = now.saturating_sub(RECENT).unwrap_or(now);
+            let paths = [owner.path.as_str()];
+            cluster.history().last_change(&paths, since).await?;
+        }
+        let Some(last) = self.repository.last_version(self.tip, owner).await? else {
+            let why = "what is to be done is not known: \
+                       no version of it is in the history that is here";
+            return Ok(Some(idle(owner, None, &[why])));
+        };
+        let Some((mut rollout, facts)) = self.read(owner, &last)? else {
+            return Ok(Some(idle(owner, None, &[])));
+        };
+        if self.is_taken_over(&rollout) {
+            return Ok(None);
+        }
+        rollout.is_deleted = true;
+        // Only who takes over has to be ready.
+        let ready = match facts.apex_at_primary && facts.target_replicas != Some(0) {
+            true => self.readiness(&rollout).await?,
+            false => Readiness::NotReady("it is scaled down".to_owned()),
+        };
+        let Some(plan) = decide::deleted(&rollout.canary, &facts, &ready, now) else {
+            let carried = (facts.routed != Routed::Missing).then(|| facts.routed.traffic());
+            return Ok(Some(idle(owner, carried, &[])));
+        };
+        let before = rollout.canary.status.clone();
+        let mut outcome = Outcome::decided(
+            owner.canary.clone(),
+            &facts.revision,
+            before.as_ref(),
+            &plan,
+        );
+        outcome.warnings.push(left(owner));
+        let work = Some((rollout, plan));
+        Ok(Some(Decided { outcome, work }))
     }
-    let Some(last) = repository.last_version(tip, owner).await? else {
-        return Ok(idle(
-            owner,
-            &["what is to be done is not known: no version of it is in the history that is here"],
-        ));
-    };
-    let mut rollout = match rollout::resolve(&tree.inventory, &last, now) {
-        Ok(rollout) => rollout,
-        Err(error) => {
-            tracing::debug!(error = %error.chain(), canary = owner.canary, "deleted, and so is what belongs to it");
-            return Ok(idle(owner, &[]));
+
+    /// What the last version acts on. Was more deleted than the Canary, it is the
+    /// routes alone; `None` when they lead nowhere, either.
+    ///
+    /// # Errors
+    /// [`Kind::Document`] when something may still lead to the canary.
+    fn read(&self, owner: &Owner, last: &Manifest) -> Result<Option<(Rollout, Facts)>> {
+        let inventory = &self.tree.inventory;
+        let whole = rollout::resolve(inventory, last, self.now).and_then(|rollout| {
+            let facts = self.tree.facts(&rollout)?;
+            Ok((rollout, facts))
+        });
+        let error = match whole {
+            Ok(found) => return Ok(Some(found)),
+            Err(error) if error.kind() != Kind::Document => return Err(error),
+            Err(error) => error,
+        };
+        tracing::debug!(error = %error.chain(), canary = owner.canary, "deleted with more");
+        let unknown = |error: Error| {
+            let canary = &owner.canary;
+            let message = format!("requests may still go to the canary of {canary}, which is gone");
+            Error::document(message)
+                .at(error.diagnostics().to_vec())
+                .hint("restore the Canary, or send all traffic to the primary in its routes")
+                .because(error)
+        };
+        let rollout = match rollout::resolve_routes(inventory, last, false, self.now) {
+            Ok(rollout) => rollout,
+            Err(_) if rollout::has_no_route(inventory, last) => return Ok(None),
+            Err(error) => return Err(unknown(error)),
+        };
+        match render::facts_of_routes(&rollout) {
+            Ok(mut facts) => {
+                // Nobody can be scaled up to take over.
+                facts.scales = false;
+                Ok(Some((rollout, facts)))
+            }
+            Err(_) if render::exposed(&rollout) == 0 => Ok(None),
+            Err(error) => Err(unknown(error)),
         }
-    };
-    rollout.is_deleted = true;
-    let facts = tree.facts(&rollout)?;
-    // Only who takes over has to be ready.
-    let ready = match facts.apex_at_primary && facts.target_replicas != Some(0) {
-        true => {
-            let cluster = tree.cluster.as_ref();
-            asking.target_readiness(&rollout, cluster, now).await?
+    }
+
+    /// Does a Canary that is there have a target or route of the deleted one? Then
+    /// that one was renamed.
+    fn is_taken_over(&self, rollout: &Rollout) -> bool {
+        let inventory = &self.tree.inventory;
+        let names: BTreeSet<String> = names_of(&rollout.manifest).collect();
+        let claims = rollout.claims();
+        let mut others = inventory.canaries().iter();
+        others.any(|other| {
+            if !names_of(other).any(|name| names.contains(&name)) {
+                return false;
+            }
+            let found = rollout::resolve(inventory, other, self.now)
+                .or_else(|_| rollout::resolve_routes(inventory, other, false, self.now));
+            found.is_ok_and(|found| found.claims().iter().any(|claim| claims.contains(claim)))
+        })
+    }
+
+    /// Is the target ready to take over? Not before it was in Git for one interval:
+    /// those who are asked may not yet know of its pods, or know of nothing.
+    async fn readiness(&self, rollout: &Rollout) -> Result<Readiness> {
+        let cluster = self.tree.cluster.as_ref();
+        let interval = rollout.canary.spec.analysis.as_ref();
+        let interval = interval.map_or_else(|| Analysis::default().interval(), Analysis::interval);
+        if let (Some(cluster), Some(copied)) = (cluster, rollout.release.copied()) {
+            let target = &copied.target;
+            let folder = rollout.home.as_ref();
+            let folder = folder.map_or(target.folder(), |home| home.kustomization.folder());
+            // Where others share it, its replicas are set in a patch.
+            let kind = target.kind.to_lowercase();
+            let patch = format!("{folder}/{}-{kind}-patch.yaml", target.name);
+            let paths = [target.path(), patch.trim_start_matches('/')];
+            let since = self.now.saturating_sub(RECENT).unwrap_or(self.now);
+            if let Change::By(commit) = cluster.history().last_change(&paths, since).await? {
+                let changed = self.repository.committed_at(commit).await?;
+                if self.now.duration_since(changed) < interval {
+                    let why = "it was changed less than one interval ago".to_owned();
+                    return Ok(Readiness::NotReady(why));
+                }
+            }
         }
-        false => Readiness::NotReady("it is scaled down".to_owned()),
-    };
-    let Some(plan) = decide::deleted(&rollout.canary, &facts, &ready, now) else {
-        return Ok(idle(owner, &[]));
-    };
-    let before = rollout.canary.status.clone();
-    let mut outcome = Outcome::decided(
-        owner.canary.clone(),
-        &facts.revision,
-        before.as_ref(),
-        &plan,
-    );
-    outcome.warnings.push(left(owner));
-    let work = Some((rollout, plan));
-    Ok(Decided { outcome, work })
+        self.asking
+            .target_readiness(rollout, cluster, self.now)
+            .await
+    }
 }
 
 /// Nothing has to be done, except by people.
-fn idle(owner: &Owner, more: &[&str]) -> Decided {
+fn idle(owner: &Owner, traffic: Option<Traffic>, more: &[&str]) -> Decided {
     let plan = decide::Plan {
+        phase: traffic.map(|_| Phase::Terminated),
+        traffic,
         reasons: std::iter::once("the Canary was deleted")
             .chain(more.iter().copied())
             .map(str::to_owned)

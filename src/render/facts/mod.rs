@@ -58,6 +58,12 @@ pub fn facts_of_routes(rollout: &Rollout) -> Result<Facts> {
     })
 }
 
+/// The largest weight of the canary in any rule of the routes.
+#[must_use]
+pub fn exposed(rollout: &Rollout) -> i64 {
+    routes::exposed(rollout)
+}
+
 /// What does not stop the rollout, and is told only by the manifests together.
 #[must_use]
 pub fn warnings(rollout: &Rollout) -> Vec<Diagnostic> {

@@ -65,6 +65,16 @@ pub fn resolve_routes(
     Ok(rollout)
 }
 
+/// Is none of the routes of a Canary there? Not when that cannot be told.
+#[must_use]
+pub fn has_no_route(inventory: &Inventory, manifest: &Manifest) -> bool {
+    let (canary, _) = read::<Canary>(manifest.value.clone());
+    canary.is_some_and(|mut canary| {
+        canary.metadata.namespace.clone_from(&manifest.namespace);
+        Search::new(inventory, manifest, &canary).has_no_route()
+    })
+}
+
 /// A Canary whose status can be relied on, and, if it `judges`, its analysis.
 fn readable(manifest: &Manifest, judges: bool, now: Timestamp) -> Result<Canary> {
     let (canary, mut problems) = read::<Canary>(manifest.value.clone());

@@ -187,15 +187,7 @@ impl<'a> Search<'a> {
         let name = asked.name.as_deref().unwrap_or(self.canary.spec.apex());
         let kinds = kinds(asked);
         for kind in &kinds {
-            let found = match &asked.path {
-                None => self.object(kind, name)?,
-                Some(folder) => {
-                    let levels = Inventory::levels(self.path, Some(folder));
-                    let wanted = self.wanted(kind, name);
-                    self.inventory.nearest(&levels, &wanted, |_| true)?
-                }
-            };
-            if let Some(route) = found {
+            if let Some(route) = self.route_of_kind(kind, asked)? {
                 return Ok(route);
             }
         }
@@ -207,6 +199,30 @@ impl<'a> Search<'a> {
         Err(missing.hint(format!(
             "every route in spec.gitops.routes has to exist: commit it in {place}"
         )))
+    }
+
+    fn route_of_kind(&self, kind: &str, asked: &RouteRef) -> Result<Option<Manifest>> {
+        let name = asked.name.as_deref().unwrap_or(self.canary.spec.apex());
+        match &asked.path {
+            None => self.object(kind, name),
+            Some(folder) => {
+                let levels = Inventory::levels(self.path, Some(folder));
+                let wanted = self.wanted(kind, name);
+                self.inventory.nearest(&levels, &wanted, |_| true)
+            }
+        }
+    }
+
+    /// Is none of the routes there? Not while a file that may hold one cannot be
+    /// read.
+    pub(super) fn has_no_route(&self) -> bool {
+        let gitops = self.canary.spec.gitops();
+        let one = || vec![gitops.route.clone().unwrap_or_default()];
+        let asked = gitops.routes.clone().unwrap_or_else(one);
+        asked.iter().all(|asked| {
+            let mut kinds = kinds(asked).into_iter();
+            kinds.all(|kind| matches!(self.route_of_kind(kind, asked), Ok(None)))
+        })
     }
 }
 

@@ -20,7 +20,10 @@ fn generated_files_of_a_canary_that_is_gone_are_known() {
             ("b-service.yaml".to_owned(), generated.clone()),
         ]);
         texts.extend(canary.map(|text| ("canary.yaml".to_owned(), text.to_owned())));
-        Inventory::load(Files::in_memory(texts)).unwrap().gone()
+        Inventory::load(Files::in_memory(texts))
+            .unwrap()
+            .gone()
+            .unwrap()
     };
     assert_eq!(gone(None), [owner()]);
     assert_eq!(gone(Some(CANARY)), []);
