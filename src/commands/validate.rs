@@ -101,7 +101,7 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
         let shared = others.last().map(|other| {
             let place = other.error_at("metadata.name", "").location();
             let message = format!(
-                "releases the same target as another Canary: {}",
+                "changes what another Canary changes, too: {}",
                 place.unwrap_or_default()
             );
             canary
