@@ -19,6 +19,8 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use set::split as split_image;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 

@@ -86,6 +86,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The file in the home folder that patches this object where others share it.
+    #[must_use]
+    pub(crate) fn patch_file(&self) -> String {
+        format!("{}-{}-patch.yaml", self.name, self.kind.to_lowercase())
+    }
+
     /// A document of any kind; kind and name are empty when it has none. `None`
     /// when it is not there or cannot be understood.
     #[must_use]

@@ -22,7 +22,7 @@ pub mod generated;
 pub mod git;
 pub mod history;
 pub mod inventory;
-mod kustomize;
+pub(crate) mod kustomize;
 pub mod link;
 mod listing;
 pub mod local;

@@ -31,7 +31,8 @@ use search::Search;
 use workloads::Workloads;
 
 pub use parts::{
-    Config, Copied, FieldPair, FieldSite, Fields, Home, ImageEntry, Release, RouteSite, Scaler,
+    Config, Copied, FieldPair, FieldSite, Fields, Home, ImageEntry, Release, RouteSite,
+    SELECTOR_LABELS, Scaler,
 };
 pub use routes::{has_no_route, resolve_routes};
 

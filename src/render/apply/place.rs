@@ -150,12 +150,7 @@ impl Editor<'_> {
     fn patch_of(&self, manifest: &Manifest) -> Result<Patch> {
         let home = self.rollout.home.as_ref();
         let folder = home.map_or(manifest.folder(), |home| home.kustomization.folder());
-        let file = format!(
-            "{}-{}-patch.yaml",
-            manifest.name,
-            manifest.kind.to_lowercase()
-        );
-        let path = super::join(folder, &file);
+        let path = super::join(folder, &manifest.patch_file());
         if let Some(bytes) = self.changes.read(self.files, &path)? {
             let parsed = std::sync::Arc::new(ParsedFile::parse(&path, &bytes)?);
             let mut found = parsed.manifests().into_iter();

@@ -26,7 +26,7 @@ pub(super) fn of_restoring(rollout: &Rollout) -> Vec<Diagnostic> {
     let home = rollout.home.as_ref();
     if let Some(home) = home.filter(|home| home.shares(target)) {
         let folder = home.kustomization.folder();
-        let patch = format!("{}-{}-patch.yaml", target.name, target.kind.to_lowercase());
+        let patch = target.patch_file();
         found.push(warning(
             format!(
                 "takes {} back by a patch, since others share {}: it hides what comes there next",

@@ -6,6 +6,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::template::{containers, pod_lists};
 use super::{Source, copy_name, get};
+use crate::repo::kustomize::split_image;
 use crate::repo::rollout::ImageEntry;
 
 /// An image in its parts.
@@ -22,14 +23,7 @@ pub(in crate::render) struct Image<'a> {
 impl<'a> Image<'a> {
     /// Takes an image apart as Kustomize does.
     pub(in crate::render) fn of(text: &'a str) -> Self {
-        let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => (rest, Some(digest)),
-            None => (text, None),
-        };
-        let (name, tag) = match rest.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
-            _ => (rest, None),
-        };
+        let (name, tag, digest) = split_image(text);
         Self { name, tag, digest }
     }
 

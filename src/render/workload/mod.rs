@@ -15,16 +15,13 @@ use serde_yaml::{Mapping, Value};
 use crate::error::{Error, Result};
 use crate::repo::rollout::{Copied, Home, Rollout};
 
+pub use crate::repo::rollout::SELECTOR_LABELS;
 pub(super) use images::{are_current as images_are_current, entries};
 pub(super) use primary::{primary, promote};
 pub(super) use restore::{rebase, restored};
 pub use revision::revision;
 pub(super) use revision::{checksum, drop_volatile, short_hash};
 pub(super) use template::{pod_lists, primary_template};
-
-/// Label keys that may tell the target's pods apart, in order of preference
-/// (Flagger: `-selector-labels`).
-pub const SELECTOR_LABELS: [&str; 3] = ["app", "name", "app.kubernetes.io/name"];
 
 /// Node label that no node has: a DaemonSet that asks for it has no pods
 /// (Flagger: `daemonset_controller.go`).

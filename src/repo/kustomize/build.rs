@@ -118,8 +118,7 @@ pub(crate) fn scaling(
     let Some(target) = wanted.target else {
         return Ok(Vec::new());
     };
-    let kind = target.kind.to_lowercase();
-    let ours = format!("{}-{kind}-patch.yaml", target.name);
+    let ours = target.patch_file();
     let is_ours = |found: &Override| {
         let file = found.file.as_deref();
         file.is_some_and(|file| file.rsplit('/').next() == Some(ours.as_str()))

@@ -8,9 +8,7 @@ use super::{Kustomization, items};
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
 use crate::repo::inventory::{Inventory, join};
-
-/// Labels by which target and primary may be told apart, in order of preference.
-const SELECTOR_LABELS: [&str; 3] = ["app", "name", "app.kubernetes.io/name"];
+use crate::repo::rollout::SELECTOR_LABELS;
 
 /// Transformations that would rename what a route refers to by name, or give
 /// target and primary the same pods.

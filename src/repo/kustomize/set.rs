@@ -90,8 +90,8 @@ pub(super) fn images_of(workload: &Value) -> Vec<String> {
     images
 }
 
-/// Name, tag and digest of an image.
-pub(super) fn split(image: &str) -> (&str, Option<&str>, Option<&str>) {
+/// Name, tag and digest of an image, as Kustomize takes it apart.
+pub(crate) fn split(image: &str) -> (&str, Option<&str>, Option<&str>) {
     let (rest, digest) = match image.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest)),
         None => (image, None),

@@ -5,6 +5,10 @@ use serde_yaml::Value;
 use crate::api::{Canary, FieldPath};
 use crate::repo::manifest::Manifest;
 
+/// Label keys that may tell the target's pods apart, in order of preference
+/// (Flagger: `-selector-labels`).
+pub const SELECTOR_LABELS: [&str; 3] = ["app", "name", "app.kubernetes.io/name"];
+
 /// How the primary gets what the target runs (`spec.gitops.promotion.mode`).
 #[derive(Debug)]
 pub enum Release {
