@@ -180,7 +180,10 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
             tip,
             published: match published {
                 Published::Moved if first == Some(base) => Published::Refused(world.locked()),
-                published => published,
+                published @ (Published::Nothing
+                | Published::Done(_)
+                | Published::Moved
+                | Published::Refused(_)) => published,
             },
         });
     }
