@@ -30,7 +30,6 @@ use crate::report::Run;
 
 pub(crate) use applied::Cluster;
 pub(crate) use asking::Asking;
-pub(crate) use choose::id;
 pub use choose::{Choice, Shard, select};
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;

@@ -14,7 +14,6 @@ use crate::report::Run;
 use crate::report::diagnostics::harmless;
 use crate::select;
 use crate::settings::Settings;
-use crate::tick::id;
 
 /// One rollout.
 #[derive(Debug, Serialize)]
@@ -75,7 +74,7 @@ fn row(manifest: &Manifest, settings: &Settings) -> Row {
     };
     let text = |text: String| (!text.is_empty()).then_some(text);
     Row {
-        canary: id(manifest),
+        canary: manifest.id(),
         path: manifest.path().to_owned(),
         phase: status.phase,
         primary_weight: status.routed.map(|routed| routed.primary),

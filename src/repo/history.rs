@@ -180,10 +180,7 @@ impl History {
         }
         let inventory = Inventory::load(Files::in_memory(texts))?;
         let canaries = inventory.canaries().iter().map(|canary| {
-            let id = match &canary.namespace {
-                Some(namespace) => format!("{namespace}/{}", canary.name),
-                None => canary.name.clone(),
-            };
+            let id = canary.id();
             let written = match canary.value.get("status").filter(|value| !value.is_null()) {
                 None => Written::Nothing,
                 Some(value) => match serde_yaml::from_value(value.clone()) {

@@ -37,7 +37,7 @@ impl Choice {
             false => select(inventory, &only)?,
         };
         if let Some(shard) = self.shard {
-            chosen.retain(|canary| shard.has(&id(canary)));
+            chosen.retain(|canary| shard.has(&canary.id()));
         }
         Ok(chosen)
     }
@@ -115,9 +115,9 @@ pub fn select<'a>(inventory: &'a Inventory, only: &[String]) -> Result<Vec<&'a M
         if !inventory
             .canaries()
             .iter()
-            .any(|canary| id(canary) == **name)
+            .any(|canary| canary.id() == **name)
         {
-            let known: Vec<String> = inventory.canaries().iter().map(id).collect();
+            let known: Vec<String> = inventory.canaries().iter().map(Manifest::id).collect();
             let error = Error::usage(format!("there is no Canary {name}"));
             return Err(match known.is_empty() {
                 true => error,
@@ -125,17 +125,8 @@ pub fn select<'a>(inventory: &'a Inventory, only: &[String]) -> Result<Vec<&'a M
             });
         }
     }
-    let chosen = |canary: &&Manifest| wanted.is_empty() || wanted.contains(&id(canary).as_str());
+    let chosen = |canary: &&Manifest| wanted.is_empty() || wanted.contains(&canary.id().as_str());
     Ok(inventory.canaries().iter().filter(chosen).collect())
-}
-
-/// `namespace/name` of a Canary.
-#[must_use]
-pub(crate) fn id(manifest: &Manifest) -> String {
-    match &manifest.namespace {
-        Some(namespace) => format!("{namespace}/{}", manifest.name),
-        None => manifest.name.clone(),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A person's word: one commit, made and pushed as a step is.
 
-use super::choose::{id, select};
+use super::choose::select;
 use super::deciding::{Decided, refuse_shared_targets};
 use super::{Decider, Tree, World, rescue, run};
 use crate::api::Said;
@@ -59,14 +59,14 @@ impl Saying {
         };
         let plan = decide::person(&rollout.canary, &facts, self.word, &said);
         let plan = plan.map_err(|refusal| {
-            let error = Error::usage(format!("{}: {}", id(manifest), refusal.why));
+            let error = Error::usage(format!("{}: {}", manifest.id(), refusal.why));
             match refusal.hint {
                 Some(hint) => error.hint(hint),
                 None => error,
             }
         })?;
         let before = rollout.canary.status.as_ref();
-        let mut outcome = Outcome::decided(id(manifest), &facts.revision, before, &plan);
+        let mut outcome = Outcome::decided(manifest.id(), &facts.revision, before, &plan);
         outcome.place = manifest.error_at("metadata.name", "").location();
         outcome.warnings.clone_from(&rollout.warnings);
         outcome.failures.extend(failure);

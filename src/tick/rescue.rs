@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 
 use super::asking::Asking;
-use super::choose::id;
 use super::deciding::{Decided, decided};
 use super::tree::Tree;
 use crate::api::{OnFailure, Status};
@@ -31,7 +30,7 @@ pub(super) async fn decide(
     let checked = rollout::check(manifest, now).ok();
     let status = checked.and_then(|checked| checked.canary.status);
     Decided {
-        outcome: Outcome::failed(id(manifest), status.as_ref(), error),
+        outcome: Outcome::failed(manifest.id(), status.as_ref(), error),
         work: None,
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::applied::applied;
 use super::tree::Tree;
-use super::{Stepping, World, id};
+use super::{Stepping, World};
 use crate::decide::{self, Action, Answer, Answers, Next, Probe};
 use crate::error::Result;
 use crate::repo::rollout;
@@ -120,7 +120,7 @@ async fn next_due(
                 Ok(rollout) => due(stepping, &tree, &rollout, now).await,
                 Err(_told_by_the_tick) => Due::Never,
             };
-            (id(manifest), due)
+            (manifest.id(), due)
         })
         .buffered(CONCURRENT)
         .collect()

@@ -11,7 +11,6 @@ use crate::repo::history::Written;
 use crate::repo::inventory::Inventory;
 use crate::repo::rollout::{self, Rollout};
 use crate::report::history::Finding;
-use crate::tick::id;
 
 use super::{Moment, Trailers, finding};
 
@@ -186,7 +185,7 @@ impl Step<'_> {
     async fn state(&self, commit: Oid) -> Result<Option<State>> {
         let inventory = Inventory::load(self.repository.files(commit).await?)?;
         let mut canaries = inventory.canaries().iter();
-        let Some(manifest) = canaries.find(|canary| id(canary) == self.canary) else {
+        let Some(manifest) = canaries.find(|canary| canary.id() == self.canary) else {
             return Ok(None);
         };
         let status = manifest.value.get("status").cloned();

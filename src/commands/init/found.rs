@@ -270,16 +270,12 @@ fn deployment(inventory: &Inventory, options: &cli::Init) -> Result<(Manifest, O
         let namespace = manifest.namespace.clone();
         found.push((manifest, namespace));
     }
-    let shown = |(manifest, namespace): &(Manifest, Option<String>)| match namespace {
-        Some(namespace) => format!("{namespace}/{}", manifest.name),
-        None => manifest.name.clone(),
-    };
     let all: Vec<String> = found
         .iter()
-        .map(|one| format!("{} ({})", shown(one), one.0.path()))
+        .map(|one| format!("{} ({})", one.0.id(), one.0.path()))
         .collect();
     if let Some(wanted) = &options.name {
-        found.retain(|one| shown(one) == *wanted || one.0.name == *wanted);
+        found.retain(|one| one.0.id() == *wanted || one.0.name == *wanted);
     }
     match found.len() {
         1 => {}
@@ -294,7 +290,7 @@ fn deployment(inventory: &Inventory, options: &cli::Init) -> Result<(Manifest, O
         _ => {
             let all: Vec<String> = found
                 .iter()
-                .map(|one| format!("{} ({})", shown(one), one.0.path()))
+                .map(|one| format!("{} ({})", one.0.id(), one.0.path()))
                 .collect();
             return Err(Error::usage("there are several Deployments")
                 .hint(format!("name one: {}", all.join(", ")))

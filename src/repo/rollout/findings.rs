@@ -84,10 +84,7 @@ pub(super) fn invalid(
     errors: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
 ) -> Error {
-    let name = match &manifest.namespace {
-        Some(namespace) => format!("{namespace}/{}", manifest.name),
-        None => manifest.name.clone(),
-    };
+    let name = manifest.id();
     Error::document(format!("Canary {name} cannot be carried out"))
         .at(errors)
         .at(warnings)
