@@ -36,6 +36,7 @@ mod race;
 mod repos;
 #[cfg(test)]
 mod rescue;
+#[cfg(test)]
 mod revert;
 #[cfg(test)]
 mod rollback;
