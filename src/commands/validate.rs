@@ -171,7 +171,7 @@ fn file(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> {
 /// is a warning here and an error of `step`.
 fn document(manifest: &Manifest, settings: &Settings) -> Vec<Diagnostic> {
     fn problems<T: Document>(manifest: &Manifest) -> (Option<T>, Vec<Problem>) {
-        read::<T>(manifest.value.clone())
+        read::<T>(serde_yaml::Value::clone(&manifest.value))
     }
     let problems = match manifest.kind.as_str() {
         Canary::KIND => {

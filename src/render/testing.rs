@@ -93,7 +93,7 @@ impl Repo {
 
     /// An object as the home builds it.
     pub(super) fn built(&self, manifest: &Manifest) -> Value {
-        let mut built = manifest.value.clone();
+        let mut built = Value::clone(&manifest.value);
         let patches = self.manifests().filter(|found| {
             let same = found.kind == manifest.kind && found.name == manifest.name;
             same && found.path().ends_with("-patch.yaml")
@@ -249,7 +249,7 @@ fn kustomization(path: &str, text: &str) -> Manifest {
     Manifest {
         file: std::sync::Arc::new(file),
         document: 0,
-        value,
+        value: value.into(),
         kind: "Kustomization".to_owned(),
         name: String::new(),
         namespace: None,

@@ -1,6 +1,8 @@
 //! The memory of clean folders: what was looked through once need not be again.
 //!
-//! A *clean* folder is one without any document that contains [`GROUP`], in it or below. That depends
+//! A *clean* folder is one without any document that contains [`GROUP`], in it or below, and without
+//! a kustomization that leads out of it: what is in there concerns no Canary elsewhere unless it is
+//! asked for. That depends
 //! on nothing but the folder's content, whose name is the object name of its tree: so it stays true
 //! in every commit, on every branch and at every path. A folder of which a `.weirkeeperignore` hid
 //! something was not looked through, and is never called clean.
@@ -24,7 +26,7 @@ pub(super) const GROUP: &str = "flagger.app/";
 
 /// First line of the file. The number goes up when other files count as documents, or other folders
 /// are skipped.
-const FORMAT: &str = "weirkeeper clean 1";
+const FORMAT: &str = "weirkeeper clean 2";
 
 /// Most folders remembered; with more the file would cost as much as it saves.
 const MAX_FOLDERS: usize = 100_000;
@@ -84,17 +86,20 @@ impl Memory {
 impl Clean {
     /// The outermost folders below the top folder `tree` that have none of the files `found` and
     /// nothing `hidden` (a folder with a `/` at its end) in them.
+    ///
+    /// With each of `found` comes how many folders from the top may be clean all the same.
     pub(super) fn around<'a>(
         objects: &Objects,
         tree: Oid,
-        found: impl IntoIterator<Item = &'a str>,
+        found: impl IntoIterator<Item = (&'a str, usize)>,
         hidden: &'a BTreeSet<String>,
     ) -> Result<Self> {
         let mut open = BTreeSet::new();
-        for path in found.into_iter().chain(hidden.iter().map(|path| &**path)) {
+        let hidden_paths = hidden.iter().map(|path| (&**path, 0));
+        for (path, clean) in found.into_iter().chain(hidden_paths) {
             let inner = path.trim_end_matches('/').match_indices('/');
-            open.insert("");
-            open.extend(inner.map(|(end, _)| &path[..=end]));
+            let folders = std::iter::once("").chain(inner.map(|(end, _)| &path[..=end]));
+            open.extend(folders.skip(clean));
         }
         let mut clean = Vec::new();
         collect(objects, tree, "", &open, hidden, &mut clean)?;

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use git2::Oid;
 use memchr::memmem;
 
 use super::clean::{Clean, GROUP, Memory};
 use super::git::Repository;
+use super::inventory::KUSTOMIZATIONS;
 pub use super::listing::IGNORE_FILE;
 use super::listing::{self, Entry, Listing};
 use super::objects::Objects;
@@ -48,6 +49,8 @@ enum Origin {
         objects: PathBuf,
         commit: Oid,
         memory: Option<Arc<Memory>>,
+        /// The object folder, opened once for all single files.
+        opened: OnceLock<Mutex<Objects>>,
     },
     /// The top folder.
     Folder(PathBuf),
@@ -87,6 +90,7 @@ impl Files {
             objects: objects.to_owned(),
             commit,
             memory,
+            opened: OnceLock::new(),
         };
         Ok(Self::sorted(listing, origin))
     }
@@ -167,9 +171,12 @@ impl Files {
             Origin::Folder(folder) => Ok(fs_err::symlink_metadata(folder.join(path)).is_ok()),
             Origin::Memory(_) => Ok(self.contains(path)? || self.below(path)?.next().is_some()),
             Origin::Commit {
-                objects, commit, ..
+                objects,
+                commit,
+                opened,
+                ..
             } => {
-                let objects = Objects::open(objects)?;
+                let objects = opened_once(opened, objects)?;
                 let tree = objects.commit(*commit)?.tree_id();
                 let found = objects.tree("/", tree)?.get_path(Path::new(path)).is_ok();
                 Ok(found)
@@ -217,7 +224,12 @@ impl Files {
         let Some(entry) = self.find(path)? else {
             return Ok(None);
         };
-        let bytes = self.reader()?.read(entry, <[u8]>::to_vec)?;
+        let bytes = match &self.origin {
+            Origin::Commit {
+                objects, opened, ..
+            } => opened_once(opened, objects)?.with_blob(path, entry.blob, <[u8]>::to_vec)?,
+            Origin::Folder(_) | Origin::Memory(_) => self.reader()?.read(entry, <[u8]>::to_vec)?,
+        };
         check_size(path, bytes.len())?;
         Ok(Some(bytes))
     }
@@ -267,43 +279,66 @@ impl Files {
         self.scan_in(self.all()?.iter().filter(|e| is_document(&e.path)), look)
     }
 
-    /// As [`scan`](Self::scan), for the files of any kind whose paths `fit`.
+    /// As [`scan`](Self::scan), for kustomizations: all, or without those in `closed` folders, which
+    /// lead nowhere else.
     ///
     /// # Errors
     ///
     /// As [`scan`](Self::scan).
-    pub fn scan_where<T: Send>(
+    pub(super) fn scan_kustomizations<T: Send>(
         &self,
-        fit: impl Fn(&str) -> bool,
+        closed: bool,
         look: impl Fn(&str, &[u8]) -> Option<T> + Sync,
     ) -> Result<Vec<(&str, T)>> {
-        self.scan_in(self.all()?.iter().filter(|e| fit(&e.path)), look)
+        let entries = match closed {
+            true => self.all()?,
+            false => &self.entries,
+        };
+        self.scan_in(entries.iter().filter(|e| is_kustomization(&e.path)), look)
+    }
+
+    /// Is `folder` in one that is remembered as clean?
+    pub(super) fn is_closed(&self, folder: &str) -> bool {
+        let folder = format!("{folder}/");
+        let next = self.closed.partition_point(|closed| *closed <= folder);
+        let before = self.closed[..next].last();
+        before.is_some_and(|closed| folder.starts_with(closed))
     }
 
     /// The YAML and JSON files that contain `flagger.app/`, and their bytes, by path.
     ///
-    /// In a commit the folders without any are remembered, and not looked through a second time.
+    /// In a commit the folders without any, and without kustomizations that lead out of them, are
+    /// remembered, and not looked through a second time.
     ///
     /// # Errors
     ///
     /// As [`scan`](Self::scan).
     pub fn naming_group(&self) -> Result<Vec<(&str, Vec<u8>)>> {
         let group = memmem::Finder::new(GROUP);
-        let look = |_: &str, bytes: &[u8]| group.find(bytes).map(|_| bytes.to_vec());
-        let documents = self.entries.iter().filter(|e| is_document(&e.path));
-        let found = self.scan_in(documents, look)?;
+        let look = |path: &str, bytes: &[u8]| match is_document(path) && group.find(bytes).is_some()
+        {
+            true => Some((0, Some(bytes.to_vec()))),
+            false if is_kustomization(path) => Some((leads_out(path, bytes)?, None)),
+            false => None,
+        };
+        let fit = |entry: &&Entry| is_document(&entry.path) || is_kustomization(&entry.path);
+        let found = self.scan_in(self.entries.iter().filter(fit), look)?;
         if let Origin::Commit {
             objects,
             commit,
             memory: Some(memory),
+            ..
         } = &self.origin
         {
             let objects = Objects::open(objects)?;
             let tree = objects.commit(*commit)?.tree_id();
-            let paths = found.iter().map(|(path, _)| *path);
-            memory.learn(Clean::around(&objects, tree, paths, &self.hidden)?);
+            let open = found.iter().map(|(path, (clean, _))| (*path, *clean));
+            memory.learn(Clean::around(&objects, tree, open, &self.hidden)?);
         }
-        Ok(found)
+        let named = found.into_iter();
+        Ok(named
+            .filter_map(|(path, (_, bytes))| Some((path, bytes?)))
+            .collect())
     }
 
     fn scan_in<'a, T: Send>(
@@ -407,6 +442,21 @@ impl Files {
     }
 }
 
+/// Opening looks at every pack there is: too much for one file.
+fn opened_once<'a>(
+    opened: &'a OnceLock<Mutex<Objects>>,
+    folder: &Path,
+) -> Result<MutexGuard<'a, Objects>> {
+    let opened = match opened.get() {
+        Some(opened) => opened,
+        None => {
+            let objects = Mutex::new(Objects::open(folder)?);
+            opened.get_or_init(|| objects)
+        }
+    };
+    Ok(opened.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 impl Reader<'_> {
     fn read<T>(&self, entry: &Entry, look: impl FnOnce(&[u8]) -> T) -> Result<T> {
         match self {
@@ -425,6 +475,41 @@ impl Reader<'_> {
 fn is_document(path: &str) -> bool {
     let extension = path.rsplit_once('.').map(|(_, extension)| extension);
     matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+/// Is it called as Kustomize wants it?
+pub(super) fn is_kustomization(path: &str) -> bool {
+    KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or(path))
+}
+
+/// The words of a kustomization among which are all paths in it.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| c.is_whitespace() || "[]{},\"'".contains(c));
+    words.filter(|word| !word.is_empty())
+}
+
+/// How many folders from the top hold everything that the kustomization at `path` leads to; `None`
+/// when it leads nowhere but into its own folder.
+fn leads_out(path: &str, bytes: &[u8]) -> Option<usize> {
+    memmem::find(bytes, b"..")?;
+    let here = path.matches('/').count();
+    let least = |word: &str| {
+        let (mut depth, mut least) = (here, here);
+        for part in word.split('/') {
+            match part {
+                "" | "." => {}
+                ".." if depth == 0 => return 0,
+                ".." => depth -= 1,
+                _ => depth += 1,
+            }
+            least = least.min(depth);
+        }
+        // The top itself is one of the folders.
+        least + 1
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let least = words(&text).map(least).min()?;
+    (least <= here).then_some(least)
 }
 
 fn check_size(path: &str, size: usize) -> Result<()> {

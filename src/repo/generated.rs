@@ -1,6 +1,8 @@
 //! The first line of generated files: whose they are. It is how the objects of a
 //! Canary are known when the Canary itself is gone.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::git::{Oid, Repository};
@@ -70,10 +72,11 @@ impl Inventory {
         if !self.broken().is_empty() {
             return Ok(Vec::new());
         }
+        let names: BTreeSet<String> = self.canaries().iter().map(Manifest::id).collect();
+        let paths: BTreeSet<&str> = self.canaries().iter().map(Manifest::path).collect();
         let mut gone = Vec::new();
         for owner in self.owners() {
-            let mut canaries = self.canaries().iter();
-            let is_here = canaries.any(|one| one.id() == owner.canary || one.path() == owner.path);
+            let is_here = names.contains(&owner.canary) || paths.contains(&*owner.path);
             if is_here || self.hides(&owner.path)? {
                 continue;
             }

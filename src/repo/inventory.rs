@@ -41,6 +41,8 @@ pub struct Inventory {
     owners: Vec<Owner>,
     /// Target and apex names of all Canaries.
     names: BTreeSet<String>,
+    /// By target or apex name, the positions of the Canaries that say it.
+    namesakes: BTreeMap<String, Vec<usize>>,
     parsed: RefCell<BTreeMap<String, Parsed>>,
     /// By each of those names, the files that contain it.
     mentions: OnceCell<BTreeMap<String, Vec<String>>>,
@@ -48,17 +50,25 @@ pub struct Inventory {
     configs: OnceCell<BTreeMap<String, Vec<String>>>,
     /// By folder.
     kustomizations: RefCell<BTreeMap<String, Option<Arc<Kustomization>>>>,
-    /// By folder of a kustomization, the folders of those that may list it.
-    includers: OnceCell<BTreeMap<String, BTreeSet<String>>>,
+    /// By folder of a kustomization, the folders of those that may list it; again
+    /// with those in folders that are remembered as clean.
+    includers: [OnceCell<BTreeMap<String, BTreeSet<String>>>; 2],
 }
 
 /// A file that was looked at.
 #[derive(Debug, Clone)]
 enum Parsed {
-    File(Arc<ParsedFile>),
+    /// With its objects, once they are asked for.
+    File(Arc<ParsedFile>, Arc<OnceCell<Vec<Manifest>>>),
     /// It holds nothing that is looked for.
     Other,
     Broken(Arc<Error>),
+}
+
+impl Parsed {
+    fn file(file: Arc<ParsedFile>) -> Self {
+        Self::File(file, Arc::default())
+    }
 }
 
 impl Inventory {
@@ -81,11 +91,12 @@ impl Inventory {
             broken: Vec::new(),
             owners: Vec::new(),
             names: BTreeSet::new(),
+            namesakes: BTreeMap::new(),
             parsed: RefCell::default(),
             mentions: OnceCell::new(),
             configs: OnceCell::new(),
             kustomizations: RefCell::default(),
-            includers: OnceCell::new(),
+            includers: Default::default(),
         };
         for (path, bytes) in found {
             if !inventory.is_chart_template(&path)? {
@@ -124,6 +135,10 @@ impl Inventory {
             match manifest.kind.as_str() {
                 "Canary" => {
                     self.names.extend(names::of(&manifest));
+                    for name in names::main_of(&manifest) {
+                        let same = self.namesakes.entry(name.to_owned()).or_default();
+                        same.push(self.canaries.len());
+                    }
                     self.canaries.push(manifest);
                 }
                 "MetricTemplate" => self.templates.push(manifest),
@@ -133,7 +148,7 @@ impl Inventory {
         }
         self.parsed
             .borrow_mut()
-            .insert(path.to_owned(), Parsed::File(file));
+            .insert(path.to_owned(), Parsed::file(file));
         Ok(())
     }
 
@@ -247,8 +262,9 @@ impl Inventory {
                     continue;
                 }
                 match self.parse(&path, wanted.name)? {
-                    Parsed::File(file) => {
-                        found.extend(self.found_in(&file, wanted, None, &is)?);
+                    Parsed::File(file, objects) => {
+                        let objects = objects.get_or_init(|| file.manifests());
+                        found.extend(self.found_in(objects, wanted, None, &is)?);
                     }
                     Parsed::Other => {}
                     Parsed::Broken(error) => unreadable.extend(error.diagnostics().to_vec()),
@@ -268,26 +284,27 @@ impl Inventory {
         Ok(None)
     }
 
-    /// The objects of a file that are what is wanted. `namespace` is the one that
-    /// a kustomization gives to all it lists.
+    /// Those of the objects of a file that are what is wanted. `namespace` is the one
+    /// that a kustomization gives to all it lists.
     fn found_in(
         &self,
-        file: &Arc<ParsedFile>,
+        objects: &[Manifest],
         wanted: &Wanted<'_>,
         namespace: Option<&str>,
         is: &impl Fn(&Manifest) -> bool,
     ) -> Result<Vec<Manifest>> {
         let mut found = Vec::new();
-        for mut manifest in file.manifests() {
-            if wanted.is_listed_in(&manifest) {
-                return Err(wanted.in_list(&manifest));
+        for object in objects {
+            if wanted.is_listed_in(object) {
+                return Err(wanted.in_list(object));
             }
+            let mut object = object.clone();
             match namespace {
-                Some(namespace) => manifest.namespace = Some(namespace.to_owned()),
-                None => self.complete(&mut manifest)?,
+                Some(namespace) => object.namespace = Some(namespace.to_owned()),
+                None => self.complete(&mut object)?,
             }
-            if is(&manifest) && !self.is_patch(manifest.path())? {
-                found.push(manifest);
+            if is(&object) && !self.is_patch(object.path())? {
+                found.push(object);
             }
         }
         Ok(found)
@@ -317,8 +334,9 @@ impl Inventory {
         let namespace = kustomization.manifest.namespace.as_deref();
         let mut found = Vec::new();
         for path in listed.into_iter().filter(|path| !is_below(path, seen)) {
-            if let Parsed::File(file) = self.parse(path, wanted.name)? {
-                found.extend(self.found_in(&file, wanted, namespace, &is)?);
+            if let Parsed::File(file, objects) = self.parse(path, wanted.name)? {
+                let objects = objects.get_or_init(|| file.manifests());
+                found.extend(self.found_in(objects, wanted, namespace, &is)?);
             }
         }
         Ok(match found.len() {
@@ -361,7 +379,7 @@ impl Inventory {
             return Ok(Parsed::Other);
         }
         let parsed = match ParsedFile::parse(path, &bytes) {
-            Ok(file) => Parsed::File(Arc::new(file)),
+            Ok(file) => Parsed::file(Arc::new(file)),
             Err(error) => Parsed::Broken(Arc::new(error)),
         };
         self.parsed

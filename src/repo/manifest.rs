@@ -75,8 +75,8 @@ pub struct Manifest {
     pub file: Arc<ParsedFile>,
     /// Its document in the file, from 0.
     pub document: usize,
-    /// The object as it reads.
-    pub value: Value,
+    /// The object as it reads. Copies share it.
+    pub value: Arc<Value>,
     /// `kind`.
     pub kind: String,
     /// `metadata.name`.
@@ -104,7 +104,7 @@ impl Manifest {
                 kind: String::new(),
                 name: String::new(),
                 namespace: None,
-                value,
+                value: Arc::new(value),
             })
         })
     }
@@ -123,7 +123,7 @@ impl Manifest {
             kind,
             name,
             namespace,
-            value,
+            value: Arc::new(value),
         })
     }
 

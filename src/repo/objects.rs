@@ -1,5 +1,6 @@
 //! Reading objects through libgit2.
 
+use std::fmt;
 use std::path::Path;
 
 use git2::{ErrorCode, ObjectType, Odb, OdbLookupFlags, Oid};
@@ -12,6 +13,12 @@ use crate::error::{Error, Result};
 /// alternates), because it refuses to open some repositories that Git opens. Nothing is written there:
 /// see [`commit`](super::commit).
 pub(super) struct Objects(git2::Repository);
+
+impl fmt::Debug for Objects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Objects").finish_non_exhaustive()
+    }
+}
 
 impl Objects {
     pub(super) fn open(folder: &Path) -> Result<Self> {

@@ -12,8 +12,10 @@ mod tests;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_yaml::Value;
 
 use super::inventory::Inventory;
 use super::kustomize::build::{Wanted, build};
@@ -82,7 +84,7 @@ pub struct Checked {
 /// [`Kind::Document`](crate::error::Kind::Document) with every problem when it
 /// is not valid.
 pub fn check(manifest: &Manifest, now: Timestamp) -> Result<Checked> {
-    let (canary, mut problems) = read::<Canary>(manifest.value.clone());
+    let (canary, mut problems) = read::<Canary>(Value::clone(&manifest.value));
     if let Some(status) = canary.as_ref().and_then(|canary| canary.status.as_ref()) {
         problems.extend(validate_status(status, now));
     }
@@ -352,7 +354,7 @@ impl Rollout {
         };
         for manifest in &mut shared {
             if let Some(object) = built.of(manifest) {
-                manifest.value = object.value.clone();
+                manifest.value = Arc::new(object.value.clone());
             }
         }
         findings.errors.extend(built.problems);

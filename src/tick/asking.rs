@@ -21,8 +21,10 @@ use crate::repo::rollout::Rollout;
 /// webhooks of a Canary are asked one a round.
 const ROUNDS: usize = 16;
 
-/// Questions of a whole run that wait for an answer at the same time.
-const AT_ONCE: u32 = 64;
+/// Questions of a whole run that wait for an answer at the same time. Prometheus works
+/// on 20 unless told otherwise, and takes 512 connections: more would only wait there,
+/// while their time runs out.
+const AT_ONCE: u32 = 128;
 
 /// Who answers, and whether webhooks are called.
 #[derive(Debug)]

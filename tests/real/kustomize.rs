@@ -153,7 +153,7 @@ fn a_primary_beside_it_leaves_the_target_as_it_was() {
         );
         let folder = copy.path().join("case").join(home.kustomization.folder());
         let before = built(&folder);
-        let mut kustomization = home.kustomization.value.clone();
+        let mut kustomization = Value::clone(&home.kustomization.value);
         let list = match kustomization.get("resources") {
             Some(_) => "resources",
             None => "bases",

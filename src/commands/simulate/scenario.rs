@@ -83,7 +83,7 @@ impl Scenario {
             .map_err(|error| Error::usage("cannot read the scenario").because(error))?;
         let shown = path.to_string_lossy().replace('\\', "/");
         let file = parse(&shown, &bytes)?;
-        let (written, mut problems) = decode::<Written>(file.value.clone());
+        let (written, mut problems) = decode::<Written>(Value::clone(&file.value));
         for problem in &mut problems {
             of_unknown_field(problem);
         }
@@ -180,7 +180,7 @@ fn parse(shown: &str, bytes: &[u8]) -> Result<Manifest> {
     Ok(Manifest {
         file,
         document: 0,
-        value,
+        value: Arc::new(value),
         kind: "Scenario".to_owned(),
         name: String::new(),
         namespace: None,

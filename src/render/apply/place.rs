@@ -160,7 +160,7 @@ impl Editor<'_> {
                 Some(found) => Ok(Patch {
                     path,
                     document: Some(found.document),
-                    value: found.value,
+                    value: Value::clone(&found.value),
                 }),
                 None => Err(super::in_the_way(&path)),
             };

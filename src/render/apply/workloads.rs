@@ -36,7 +36,7 @@ impl Editor<'_> {
             return self.create(&source.copied.target.kind, &name, &object);
         };
         let replicas = spec.autoscaler_ref.is_none();
-        let mut promoted = existing.value.clone();
+        let mut promoted = Value::clone(&existing.value);
         promote(source, &mut promoted, replicas)?;
         let spec = promoted.get("spec").cloned().unwrap_or_default();
         self.edit(existing, |stream| {

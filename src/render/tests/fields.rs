@@ -49,9 +49,10 @@ fn fields(repo: &Repo) -> Fields {
         let document = &manifest.file.stream.documents()[0];
         let value = document.get(&path).map(|_| {
             let keys: Vec<String> = path.to_string().split('.').map(str::to_owned).collect();
-            keys.iter().fold(manifest.value.clone(), |value, key| {
-                value[key.as_str()].clone()
-            })
+            keys.iter()
+                .fold(serde_yaml::Value::clone(&manifest.value), |value, key| {
+                    value[key.as_str()].clone()
+                })
         });
         FieldSite {
             manifest,

@@ -5,7 +5,7 @@ use crate::repo::rollout::Config;
 fn copied(text: &str) -> Copied {
     let target = parse("app.yaml", text).remove(0);
     Copied {
-        built: target.value.clone(),
+        built: Value::clone(&target.value),
         target,
         primary: None,
         configs: Vec::new(),
@@ -268,7 +268,7 @@ spec:
         copied.configs.push(Config {
             kind: kind.to_owned(),
             name: name.to_owned(),
-            built: manifest.value.clone(),
+            built: Value::clone(&manifest.value),
             manifest: Some(manifest),
             primary: None,
         });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Inventory, KUSTOMIZATIONS, Parsed, join};
 use crate::error::{Error, Result};
+use crate::repo::files::words;
 use crate::repo::kustomize::Kustomization;
 use crate::repo::manifest::{Manifest, ParsedFile};
 
@@ -82,7 +83,7 @@ impl Inventory {
                 continue;
             }
             let file = match self.parse(&path, "")? {
-                Parsed::File(file) => file,
+                Parsed::File(file, _) => file,
                 Parsed::Other => continue,
                 Parsed::Broken(error) => {
                     return Err(Error::document(error.message()).at(error.diagnostics().to_vec()));
@@ -105,11 +106,13 @@ impl Inventory {
     /// # Errors
     /// When a kustomization cannot be read.
     pub(crate) fn includers(&self, folder: &str) -> Result<Vec<Arc<Kustomization>>> {
-        let known = match self.includers.get() {
-            Some(known) => known,
+        let closed = self.files.is_closed(folder);
+        let known = &self.includers[usize::from(closed)];
+        let known = match known.get() {
+            Some(found) => found,
             None => {
-                let found = self.search_includers()?;
-                self.includers.get_or_init(|| found)
+                let found = self.search_includers(closed)?;
+                known.get_or_init(|| found)
             }
         };
         let mut includers = Vec::new();
@@ -124,38 +127,28 @@ impl Inventory {
     }
 
     /// For each folder of a kustomization those whose kustomizations hold a word
-    /// that leads there. Nothing is parsed.
-    fn search_includers(&self) -> Result<BTreeMap<String, BTreeSet<String>>> {
-        let named = |path: &str| KUSTOMIZATIONS.contains(&path.rsplit('/').next().unwrap_or(path));
+    /// that leads there. Nothing is parsed, and `closed` folders are left out unless
+    /// they are asked for.
+    fn search_includers(&self, closed: bool) -> Result<BTreeMap<String, BTreeSet<String>>> {
         let folder = |path: &str| {
             path.rsplit_once('/')
                 .map_or("", |(folder, _)| folder)
                 .to_owned()
         };
-        let folders: BTreeSet<String> = self
-            .files
-            .paths()?
-            .filter(|p| named(p))
-            .map(folder)
-            .collect();
-        if folders.len() < 2 {
-            return Ok(BTreeMap::new());
-        }
-        let found = self.files.scan_where(named, |path, bytes| {
+        let found = self.files.scan_kustomizations(closed, |path, bytes| {
             let here = folder(path);
             let text = String::from_utf8_lossy(bytes);
-            let words = text.split(|c: char| c.is_whitespace() || "[]{},\"'".contains(c));
-            let leads: BTreeSet<String> = words
-                .filter(|word| !word.is_empty())
-                .filter_map(|word| join(&here, word))
-                .filter(|folder| *folder != here && folders.contains(folder))
-                .collect();
-            (!leads.is_empty()).then_some(leads)
+            let leads = words(&text).filter_map(|word| join(&here, word));
+            Some(leads.collect::<BTreeSet<String>>())
         })?;
+        let folders: BTreeSet<String> = found.iter().map(|(path, _)| folder(path)).collect();
         let mut includers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (path, leads) in found {
+            let here = folder(path);
             for inner in leads {
-                includers.entry(inner).or_default().insert(folder(path));
+                if inner != here && folders.contains(&inner) {
+                    includers.entry(inner).or_default().insert(here.clone());
+                }
             }
         }
         Ok(includers)
@@ -207,7 +200,7 @@ impl Inventory {
     ) -> Result<Option<std::result::Result<Arc<ParsedFile>, Arc<Error>>>> {
         if let Some(known) = self.parsed.borrow().get(path) {
             match known {
-                Parsed::File(file) => return Ok(Some(Ok(Arc::clone(file)))),
+                Parsed::File(file, _) => return Ok(Some(Ok(Arc::clone(file)))),
                 Parsed::Broken(error) => return Ok(Some(Err(Arc::clone(error)))),
                 Parsed::Other => {}
             }
@@ -218,7 +211,7 @@ impl Inventory {
         let parsed = ParsedFile::parse(path, &bytes).map(Arc::new);
         let parsed = parsed.map_err(Arc::new);
         let known = match &parsed {
-            Ok(file) => Parsed::File(Arc::clone(file)),
+            Ok(file) => Parsed::file(Arc::clone(file)),
             Err(error) => Parsed::Broken(Arc::clone(error)),
         };
         self.parsed.borrow_mut().insert(path.to_owned(), known);

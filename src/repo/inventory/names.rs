@@ -41,7 +41,25 @@ pub(crate) fn of(canary: &Manifest) -> impl Iterator<Item = String> {
         .filter(|name| !name.is_empty())
 }
 
+/// Target and apex names of a Canary: others that have one of them release another
+/// copy of it.
+pub(super) fn main_of(canary: &Manifest) -> impl Iterator<Item = &str> {
+    let spec = canary.value.get("spec");
+    let name = move |object| spec?.get(object)?.get("name")?.as_str();
+    ["targetRef", "service"].into_iter().filter_map(name)
+}
+
 impl Inventory {
+    /// The Canaries with the same target or apex name, by path.
+    pub(crate) fn namesakes(&self, canary: &Manifest) -> Vec<&Manifest> {
+        let found = main_of(canary).filter_map(|name| self.namesakes.get(name));
+        let found: BTreeSet<usize> = found.flatten().copied().collect();
+        found
+            .into_iter()
+            .map(|index| &self.canaries[index])
+            .collect()
+    }
+
     /// Paths in `folder` and below that may hold an object called `name`.
     pub(super) fn below(&self, folder: &str, name: &str) -> Result<Vec<String>> {
         let many = self.files.below(folder)?.nth(FEW_FILES).is_some();

@@ -231,7 +231,7 @@ impl Builder<'_> {
                 continue;
             }
             let origin = (path.to_owned(), manifest.document);
-            let mut object = Object::new(manifest.value.clone(), Some(origin));
+            let mut object = Object::new(Value::clone(&manifest.value), Some(origin));
             if let (Some(count), true) = (self.replicas, self.is_target(&object))
                 && let Some(spec) = object.value.get_mut("spec").and_then(Value::as_mapping_mut)
             {

@@ -88,7 +88,7 @@ pub(super) fn find(
                 let listed = object.origin.is_some();
                 (Some(object.value.clone()), manifest.filter(|_| listed))
             }
-            (None, Some(manifest)) => (Some(manifest.value.clone()), Some(manifest)),
+            (None, Some(manifest)) => (Some(Value::clone(&manifest.value)), Some(manifest)),
             (None, None) => (None, None),
         };
         if let Some(value) = one.tracked(value, manifest.as_ref(), findings)? {

@@ -157,7 +157,7 @@ impl<'a> References<'a> {
 
 /// Reads a document that a Canary refers to, if it is valid.
 fn valid<T: Document>(manifest: &Manifest, shown: &str) -> Result<T> {
-    let (document, problems) = read::<T>(manifest.value.clone());
+    let (document, problems) = read::<T>(serde_yaml::Value::clone(&manifest.value));
     let wrong = problems.iter().find(|problem| problem.is_error());
     match (document, wrong) {
         (Some(document), None) => Ok(document),

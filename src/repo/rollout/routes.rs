@@ -68,7 +68,7 @@ pub fn resolve_routes(
 /// Is none of the routes of a Canary there? Not when that cannot be told.
 #[must_use]
 pub fn has_no_route(inventory: &Inventory, manifest: &Manifest) -> bool {
-    let (canary, _) = read::<Canary>(manifest.value.clone());
+    let (canary, _) = read::<Canary>(manifest.value.as_ref().clone());
     canary.is_some_and(|mut canary| {
         canary.metadata.namespace.clone_from(&manifest.namespace);
         Search::new(inventory, manifest, &canary).has_no_route()
@@ -77,7 +77,7 @@ pub fn has_no_route(inventory: &Inventory, manifest: &Manifest) -> bool {
 
 /// A Canary whose status can be relied on, and, if it `judges`, its analysis.
 fn readable(manifest: &Manifest, judges: bool, now: Timestamp) -> Result<Canary> {
-    let (canary, mut problems) = read::<Canary>(manifest.value.clone());
+    let (canary, mut problems) = read::<Canary>(manifest.value.as_ref().clone());
     if let Some(status) = canary.as_ref().and_then(|canary| canary.status.as_ref()) {
         problems.extend(validate_status(status, now));
     }

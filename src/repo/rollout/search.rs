@@ -29,22 +29,8 @@ impl<'a> Search<'a> {
             .gitops
             .as_ref()
             .and_then(|gitops| gitops.path.as_deref());
-        let text = |canary: &Manifest, path: [&str; 2]| {
-            let value = canary.value.get("spec")?.get(path[0])?.get(path[1])?;
-            value.as_str().map(str::to_owned)
-        };
-        let names = |canary: &Manifest| {
-            ["targetRef", "service"].map(|object| text(canary, [object, "name"]))
-        };
-        let ours = names(manifest);
-        let same = |other: &&Manifest| {
-            let theirs = names(other);
-            ours.iter()
-                .flatten()
-                .any(|name| theirs.contains(&Some(name.clone())))
-        };
-        let others = inventory.canaries().iter().filter(same);
-        let folders = others.map(Manifest::folder);
+        let others = inventory.namesakes(manifest);
+        let folders = others.into_iter().map(Manifest::folder);
         Self {
             inventory,
             canary,
@@ -147,7 +133,7 @@ impl<'a> Search<'a> {
             let named = |path: &[&str]| {
                 let value = path
                     .iter()
-                    .try_fold(&manifest.value, |value, key| value.get(*key));
+                    .try_fold(&*manifest.value, |value, key| value.get(*key));
                 value.and_then(Value::as_str) == Some(name)
             };
             let same = match (wanted.namespace, manifest.namespace.as_deref()) {

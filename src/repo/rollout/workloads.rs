@@ -91,7 +91,8 @@ impl Workloads {
         };
         let value = |manifest: &Manifest| {
             let object = built.of(manifest);
-            object.map_or_else(|| manifest.value.clone(), |object| object.value.clone())
+            let value = object.map_or(&*manifest.value, |object| &object.value);
+            value.clone()
         };
         let target = value(&self.target);
         let first = chain.first().map(AsRef::as_ref);

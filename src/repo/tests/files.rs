@@ -261,7 +261,7 @@ async fn clean_folders_are_looked_into_only_when_asked_for() {
     repository.look_ahead(&main()).await;
     let memory = fs_err::read_to_string(clone.join(".git/weirkeeper/clean")).unwrap();
     let other = git(&clone, &["rev-parse", "HEAD:other"]);
-    assert_eq!(memory, format!("weirkeeper clean 1\n{other}\n"));
+    assert_eq!(memory, format!("weirkeeper clean 2\n{other}\n"));
 
     // A folder that is missing is an error for the first who needs it.
     let (start, end) = other.split_at(2);
@@ -283,7 +283,7 @@ async fn clean_folders_are_looked_into_only_when_asked_for() {
         assert!(error.message().contains("is missing"), "{error}");
     }
 
-    let foreign = memory.replace("clean 1", "clean 0");
+    let foreign = memory.replace("clean 2", "clean 1");
     fs_err::write(clone.join(".git/weirkeeper/clean"), foreign).unwrap();
     let files = open(&clone).await.files(tip).await;
     assert_eq!(files.unwrap_err().kind(), Kind::Remote);

@@ -89,7 +89,7 @@ fn an_added_rule_tells_the_weights() {
     // A rule that is taken out by hand comes back, and goes for good.
     let mut without = rules(&manifest(&running).value).to_vec();
     without.remove(0);
-    let mut route = manifest(&running).value;
+    let mut route = Value::clone(&manifest(&running).value);
     route["spec"]["rules"] = Value::Sequence(without);
     let text = serde_yaml::to_string(&route).unwrap();
     let healed = step(&mut canary, &text, Traffic::CANARY, [None; 3]).unwrap();

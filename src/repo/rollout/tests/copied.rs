@@ -89,7 +89,7 @@ fn a_folder_without_kustomization_is_no_home() {
     let rollout = resolved("a/canary.yaml", texts);
     assert!(rollout.home.is_none() && rollout.warnings.is_empty());
     let copied = rollout.release.copied().unwrap();
-    assert_eq!(copied.built, copied.target.value);
+    assert_eq!(copied.built, *copied.target.value);
     let unlisted = [texts, &[("kustomization.yaml", "resources: []\n")]].concat();
     let rollout = resolved("a/canary.yaml", &unlisted);
     assert!(rollout.home.is_none());
