@@ -120,7 +120,8 @@ impl Inventory {
             let error = Error::document(format!("{path} cannot be read"));
             self.broken.push(error.at(unreadable));
         }
-        for mut manifest in file.manifests() {
+        let objects = file.manifests();
+        for manifest in &objects {
             if manifest.kind == "List" {
                 let error = Error::document(format!("{path} holds a List"));
                 let place = manifest.error_at("kind", "items of a List are not read");
@@ -131,6 +132,7 @@ impl Inventory {
             if !manifest.api_version().starts_with(GROUP) {
                 continue;
             }
+            let mut manifest = manifest.clone();
             self.complete(&mut manifest)?;
             match manifest.kind.as_str() {
                 "Canary" => {
@@ -146,9 +148,10 @@ impl Inventory {
                 _ => {}
             }
         }
-        self.parsed
-            .borrow_mut()
-            .insert(path.to_owned(), Parsed::file(file));
+        self.parsed.borrow_mut().insert(
+            path.to_owned(),
+            Parsed::File(file, Arc::new(objects.into())),
+        );
         Ok(())
     }
 

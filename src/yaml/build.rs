@@ -166,7 +166,8 @@ impl<'t> Builder<'t> {
 
     fn end_document(&mut self) -> Result<(), YamlError> {
         let (start, body) = self.document;
-        let nodes = std::mem::take(&mut self.nodes);
+        let mut nodes = std::mem::take(&mut self.nodes);
+        nodes.shrink_to_fit();
         self.anchors.clear();
         let root = nodes
             .first()
@@ -292,8 +293,8 @@ impl<'t> Builder<'t> {
             outer: start..span.end,
             span,
             kind,
-            anchor,
-            tag,
+            anchor: anchor.map(Box::new),
+            tag: tag.map(Box::new),
             parent: None,
         });
         id
@@ -475,8 +476,15 @@ impl<'t> Builder<'t> {
             self.expect(close)?;
         }
         let end = self.cursor.pos();
-        self.nodes[open.id.0].span.end = end;
-        self.nodes[open.id.0].outer.end = end;
+        let node = &mut self.nodes[open.id.0];
+        node.span.end = end;
+        node.outer.end = end;
+        // Thousands of files are kept until the end of a run.
+        match &mut node.kind {
+            Kind::Mapping { entries, .. } => entries.shrink_to_fit(),
+            Kind::Sequence { items, .. } => items.shrink_to_fit(),
+            Kind::Scalar { .. } | Kind::Alias { .. } => {}
+        }
         self.close_child(open.id, end);
         self.check_keys(open.id)
     }

@@ -20,10 +20,10 @@ pub struct Node {
     pub outer: Range<usize>,
     /// What it is.
     pub kind: Kind,
-    /// `&name`.
-    pub anchor: Option<Property>,
+    /// `&name`; seldom there, so a word long.
+    pub anchor: Option<Box<Property>>,
     /// The tag in full, as `tag:yaml.org,2002:int`; `!` alone is `!`.
-    pub tag: Option<Property>,
+    pub tag: Option<Box<Property>>,
     pub(super) parent: Option<(NodeId, Role)>,
 }
 

@@ -21,8 +21,9 @@ pub(super) enum Change<'v> {
     RemoveItem(usize),
 }
 
-/// Whether `new` is `old` with `change` made to the value `target` of the
-/// document number `at`, and nothing else.
+/// Whether `new` is `old` with each of `changes` made to a value of the document
+/// number `at`, and nothing else. Nothing but a value can be given to a document
+/// that has none.
 ///
 /// # Errors
 ///
@@ -31,8 +32,7 @@ pub(super) fn differs_by(
     old: &[Document],
     new: &[Document],
     at: usize,
-    target: Option<NodeId>,
-    change: &Change<'_>,
+    changes: &[(Option<NodeId>, Change<'_>)],
 ) -> Result<bool, YamlError> {
     if old.len() != new.len() {
         return Ok(false);
@@ -41,17 +41,17 @@ pub(super) fn differs_by(
         let proof = Proof {
             old,
             new,
-            target: target.filter(|_| number == at),
-            change,
+            changes: if number == at { changes } else { &[] },
         };
         let same = match (old.root, new.root) {
             (Some(old), Some(new)) => proof.same(old, new)?,
             (None, None) => true,
             // An empty document that gets its first value.
-            (None, Some(root)) if number == at && target.is_none() => {
-                proof.changed_value(None, root)?
-            }
-            _ => false,
+            (None, Some(root)) => match proof.changes {
+                [(None, change)] => proof.changed_value(change, None, root)?,
+                _ => false,
+            },
+            (Some(_), None) => false,
         };
         if !same {
             return Ok(false);
@@ -63,8 +63,7 @@ pub(super) fn differs_by(
 struct Proof<'a> {
     old: &'a Document,
     new: &'a Document,
-    target: Option<NodeId>,
-    change: &'a Change<'a>,
+    changes: &'a [(Option<NodeId>, Change<'a>)],
 }
 
 fn name(property: Option<&Property>) -> Option<&str> {
@@ -73,8 +72,9 @@ fn name(property: Option<&Property>) -> Option<&str> {
 
 impl Proof<'_> {
     fn same(&self, old_id: NodeId, new_id: NodeId) -> Result<bool, YamlError> {
-        if self.target == Some(old_id) {
-            return self.changed(old_id, new_id);
+        let mut changes = self.changes.iter();
+        if let Some((_, change)) = changes.find(|(target, _)| *target == Some(old_id)) {
+            return self.changed(change, old_id, new_id);
         }
         let (old, new) = (self.old.node(old_id), self.new.node(new_id));
         if !same_properties(old, new) {
@@ -139,17 +139,22 @@ impl Proof<'_> {
     }
 
     /// Whether `new` is the target with the change made.
-    fn changed(&self, old_id: NodeId, new_id: NodeId) -> Result<bool, YamlError> {
+    fn changed(
+        &self,
+        change: &Change<'_>,
+        old_id: NodeId,
+        new_id: NodeId,
+    ) -> Result<bool, YamlError> {
         let (old, new) = (self.old.node(old_id), self.new.node(new_id));
-        if let Change::Value(_) = self.change {
-            return self.changed_value(Some(old), new_id);
+        if let Change::Value(_) = change {
+            return self.changed_value(change, Some(old), new_id);
         }
         if !same_properties(old, new) {
             return Ok(false);
         }
         let (entries, new_entries) = (old.entries(), new.entries());
         let (items, new_items) = (old.items(), new.items());
-        match *self.change {
+        match *change {
             Change::Value(_) => Ok(false),
             Change::InsertEntry(at, key, value) => {
                 let Some(entry) = new_entries.get(at) else {
@@ -184,19 +189,24 @@ impl Proof<'_> {
     }
 
     /// Whether `new` means the value it should; an anchor must have stayed.
-    fn changed_value(&self, old: Option<&Node>, new_id: NodeId) -> Result<bool, YamlError> {
-        let Change::Value(value) = *self.change else {
+    fn changed_value(
+        &self,
+        change: &Change<'_>,
+        old: Option<&Node>,
+        new_id: NodeId,
+    ) -> Result<bool, YamlError> {
+        let Change::Value(value) = *change else {
             return Ok(false);
         };
-        let anchor = old.and_then(|old| name(old.anchor.as_ref()));
-        Ok(name(self.new.node(new_id).anchor.as_ref()) == anchor
+        let anchor = old.and_then(|old| name(old.anchor.as_deref()));
+        Ok(name(self.new.node(new_id).anchor.as_deref()) == anchor
             && self.new.value(new_id)? == *value)
     }
 }
 
 fn same_properties(old: &Node, new: &Node) -> bool {
-    name(old.anchor.as_ref()) == name(new.anchor.as_ref())
-        && name(old.tag.as_ref()) == name(new.tag.as_ref())
+    name(old.anchor.as_deref()) == name(new.anchor.as_deref())
+        && name(old.tag.as_deref()) == name(new.tag.as_deref())
 }
 
 /// The list without what stands at `at`.
@@ -229,7 +239,7 @@ pub(super) fn shared_by(document: &Document, id: NodeId) -> Option<&Property> {
     }
     document.nodes.iter().find_map(|node| match &node.kind {
         Kind::Alias { target, .. } if is_inside(document, *target, id) => {
-            document.node(*target).anchor.as_ref()
+            document.node(*target).anchor.as_deref()
         }
         Kind::Alias { .. } | Kind::Scalar { .. } | Kind::Mapping { .. } | Kind::Sequence { .. } => {
             None

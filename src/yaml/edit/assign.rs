@@ -5,9 +5,10 @@ use serde_yaml::{Mapping, Value};
 use super::meaning::set_at;
 use crate::api::{FieldPath, Segment};
 use crate::yaml::error::EditError;
-use crate::yaml::node::{CollectionStyle, Kind, Located};
+use crate::yaml::node::{CollectionStyle, Document, Kind, Located, NodeId};
 use crate::yaml::resolve::Scalar;
 use crate::yaml::stream::Stream;
+use crate::yaml::verify::Change;
 
 impl Stream {
     /// Makes what stands at `path` equal to `value`, and changes as little as it
@@ -30,8 +31,40 @@ impl Stream {
     ) -> Result<(), EditError> {
         let expect = |root: &mut Value| set_at(root, path.segments(), value.clone());
         self.faithfully(document, &[path], expect, |stream| {
+            // What cannot be changed together is changed one by one.
+            stream.assign_scalars(document, path, value).ok();
             stream.assign_at(document, path, value)
         })
+    }
+
+    /// Changes all scalars that stay scalars together: every change is read again as
+    /// a whole, and a status has many.
+    fn assign_scalars(
+        &mut self,
+        number: usize,
+        path: &FieldPath,
+        value: &Value,
+    ) -> Result<(), EditError> {
+        let site = self.site(number)?;
+        let Located::Own(id) = site.document.locate(path) else {
+            return Ok(());
+        };
+        let mut found = Vec::new();
+        differing(site.document, id, value, &mut found);
+        if found.len() < 2 {
+            return Ok(());
+        }
+        let mut changes = Vec::new();
+        let mut splices = Vec::new();
+        for (id, value) in found {
+            let scalar = Scalar::from_value(value);
+            let Some(new) = scalar.and_then(|scalar| site.set_scalar(id, &scalar)) else {
+                continue;
+            };
+            changes.push((Some(id), Change::Value(value)));
+            splices.extend(new);
+        }
+        self.splice_all(number, path, &changes, Some(splices))
     }
 
     fn assign_at(
@@ -189,6 +222,36 @@ impl Stream {
             }
             Segment::Index(index) => self.write_item(number, existing, *index, &nested),
         }
+    }
+}
+
+/// The scalars in `id`, written there, that stay scalars in `value` and differ.
+fn differing<'v>(
+    document: &Document,
+    id: NodeId,
+    value: &'v Value,
+    found: &mut Vec<(NodeId, &'v Value)>,
+) {
+    match (&document.node(id).kind, value) {
+        (Kind::Mapping { style, .. }, Value::Mapping(new)) if *style != CollectionStyle::Pair => {
+            for (key, value) in new {
+                let entry = key_text(key).and_then(|key| document.entry(id, &key));
+                if let Some(entry) = entry {
+                    differing(document, entry.value, value, found);
+                }
+            }
+        }
+        (Kind::Sequence { items, .. }, Value::Sequence(new)) if items.len() == new.len() => {
+            for (item, value) in items.iter().zip(new) {
+                differing(document, item.node, value, found);
+            }
+        }
+        (Kind::Scalar { .. }, _) if Scalar::from_value(value).is_some() => {
+            if document.value(id).is_ok_and(|old| old != *value) {
+                found.push((id, value));
+            }
+        }
+        _ => {}
     }
 }
 

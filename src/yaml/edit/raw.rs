@@ -38,17 +38,30 @@ impl Stream {
         number: usize,
         path: &FieldPath,
         target: Option<NodeId>,
-        change: &Change<'_>,
+        change: Change<'_>,
+        splices: Option<Vec<Splice>>,
+    ) -> Result<(), EditError> {
+        self.splice_all(number, path, &[(target, change)], splices)
+    }
+
+    /// As [`splice`](Self::splice) for several changes, at and below `path`.
+    pub(super) fn splice_all(
+        &mut self,
+        number: usize,
+        path: &FieldPath,
+        changes: &[(Option<NodeId>, Change<'_>)],
         splices: Option<Vec<Splice>>,
     ) -> Result<(), EditError> {
         let document = self.document(number)?;
         let span = document.nearest(path);
         let Some(splices) = splices else {
-            let what = match change {
-                Change::RemoveEntry(_) | Change::RemoveItem(_) => "a change of this kind",
-                Change::Value(_) | Change::InsertEntry(..) | Change::InsertItem(..) => {
-                    "a value of this kind"
-                }
+            let removes = |(_, change): &(Option<NodeId>, Change<'_>)| match change {
+                Change::RemoveEntry(_) | Change::RemoveItem(_) => true,
+                Change::Value(_) | Change::InsertEntry(..) | Change::InsertItem(..) => false,
+            };
+            let what = match changes.iter().any(removes) {
+                true => "a change of this kind",
+                false => "a value of this kind",
             };
             return Err(EditError::Unwritable { what, span });
         };
@@ -64,7 +77,7 @@ impl Stream {
             }
             Err(_unreadable) => return Err(unfaithful()),
         };
-        if !verify::differs_by(&self.documents, &documents, number, target, change)? {
+        if !verify::differs_by(&self.documents, &documents, number, changes)? {
             return Err(unfaithful());
         }
         self.text = text;
@@ -119,7 +132,7 @@ impl Stream {
             return Ok(());
         }
         let splices = self.site(number)?.set_scalar(id, scalar);
-        self.splice(number, path, Some(id), &Change::Value(&value), splices)
+        self.splice(number, path, Some(id), Change::Value(&value), splices)
     }
 
     pub(super) fn write_key(
@@ -167,7 +180,7 @@ impl Stream {
         let splices = self.site(number)?.insert_entry(mapping, key, value);
         let count = self.document(number)?.node(mapping).entries().len();
         let change = Change::InsertEntry(count, key, value);
-        self.splice(number, path, Some(mapping), &change, splices)
+        self.splice(number, path, Some(mapping), change, splices)
     }
 
     pub(super) fn write_item(
@@ -197,7 +210,7 @@ impl Stream {
         }
         let splices = self.site(number)?.insert_item(id, index, value);
         let change = Change::InsertItem(index, value);
-        self.splice(number, path, Some(id), &change, splices)
+        self.splice(number, path, Some(id), change, splices)
     }
 
     pub(super) fn write_removal(
@@ -215,7 +228,7 @@ impl Stream {
             Role::Key(index) | Role::Value(index) => (index, Change::RemoveEntry(index)),
         };
         let splices = self.site(number)?.remove(parent, index);
-        self.splice(number, path, Some(parent), &change, splices)
+        self.splice(number, path, Some(parent), change, splices)
     }
 
     pub(super) fn write_value(
@@ -241,7 +254,7 @@ impl Stream {
             Some(id) => site.replace(id, value),
             None => site.put_root(value),
         };
-        self.splice(number, path, id, &Change::Value(value), splices)
+        self.splice(number, path, id, Change::Value(value), splices)
     }
 
     /// The value at `path`; `None` for the root of an empty document.
@@ -259,7 +272,7 @@ fn anchor_in_use(document: &Document, path: &FieldPath, name: &str) -> Option<Ed
     let anchors = document
         .nodes
         .iter()
-        .filter_map(|node| node.anchor.as_ref());
+        .filter_map(|node| node.anchor.as_deref());
     let anchor = anchors.rev().find(|anchor| anchor.name == name)?;
     Some(EditError::Shared {
         path: path.to_string(),
