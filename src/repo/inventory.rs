@@ -6,6 +6,7 @@ mod wanted;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use memchr::memmem;
@@ -59,7 +60,7 @@ pub struct Inventory {
 #[derive(Debug, Clone)]
 enum Parsed {
     /// With its objects, once they are asked for.
-    File(Arc<ParsedFile>, Arc<OnceCell<Vec<Manifest>>>),
+    File(Arc<ParsedFile>, Rc<OnceCell<Vec<Manifest>>>),
     /// It holds nothing that is looked for.
     Other,
     Broken(Arc<Error>),
@@ -67,7 +68,7 @@ enum Parsed {
 
 impl Parsed {
     fn file(file: Arc<ParsedFile>) -> Self {
-        Self::File(file, Arc::default())
+        Self::File(file, Rc::default())
     }
 }
 
@@ -148,10 +149,9 @@ impl Inventory {
                 _ => {}
             }
         }
-        self.parsed.borrow_mut().insert(
-            path.to_owned(),
-            Parsed::File(file, Arc::new(objects.into())),
-        );
+        self.parsed
+            .borrow_mut()
+            .insert(path.to_owned(), Parsed::File(file, Rc::new(objects.into())));
         Ok(())
     }
 

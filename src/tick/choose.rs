@@ -104,7 +104,7 @@ impl fmt::Display for Shard {
 /// The Canaries that `only` names.
 ///
 /// # Errors
-/// [`Kind::Usage`] for a name that none has.
+/// [`Kind::Usage`](crate::error::Kind::Usage) for a name that none has.
 pub fn select<'a>(inventory: &'a Inventory, only: &[String]) -> Result<Vec<&'a Manifest>> {
     let wanted: Vec<&str> = only
         .iter()

@@ -27,7 +27,7 @@ pub struct Saying {
 /// commits of [`tick`](super::tick()) are. Nobody is asked anything.
 ///
 /// # Errors
-/// [`Kind::Usage`](crate::error::Kind::Usage) when there is no such Canary, or its
+/// [`Kind::Usage`] when there is no such Canary, or its
 /// state does not allow it; else as [`tick`](super::tick()).
 pub async fn say(world: &World, saying: &Saying) -> Result<Run> {
     run(

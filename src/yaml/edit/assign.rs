@@ -246,10 +246,11 @@ fn differing<'v>(
                 differing(document, item.node, value, found);
             }
         }
-        (Kind::Scalar { .. }, _) if Scalar::from_value(value).is_some() => {
-            if document.value(id).is_ok_and(|old| old != *value) {
-                found.push((id, value));
-            }
+        (Kind::Scalar { .. }, _)
+            if Scalar::from_value(value).is_some()
+                && document.value(id).is_ok_and(|old| old != *value) =>
+        {
+            found.push((id, value));
         }
         _ => {}
     }
