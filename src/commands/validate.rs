@@ -87,14 +87,15 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
     for error in inventory.broken() {
         found.extend(error.diagnostics().to_vec());
     }
-    let pdbs = match inventory.canaries().is_empty() {
-        true => Vec::new(),
-        false => inventory.of_kind("PodDisruptionBudget")?,
+    let of_kind = |kind: &str| match inventory.canaries().is_empty() {
+        true => Ok(Vec::new()),
+        false => inventory.of_kind(kind),
     };
+    let others = [of_kind("PodDisruptionBudget")?, of_kind("Kustomization")?];
     let mut claims: BTreeMap<Claim, &Manifest> = BTreeMap::new();
     for canary in inventory.canaries() {
         found.extend(document(canary, settings));
-        let (together, claimed) = judged(&inventory, canary, &pdbs, settings)?;
+        let (together, claimed) = judged(&inventory, canary, &others, settings)?;
         let others = claimed
             .into_iter()
             .filter_map(|claim| claims.insert(claim, canary));
@@ -128,7 +129,7 @@ fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> 
 fn judged(
     inventory: &Inventory,
     canary: &Manifest,
-    pdbs: &[Manifest],
+    [pdbs, kustomizations]: &[Vec<Manifest>; 2],
     settings: &Settings,
 ) -> Result<(Vec<Diagnostic>, Vec<Claim>)> {
     let (mut found, mut claims) = (Vec::new(), Vec::new());
@@ -137,6 +138,7 @@ fn judged(
         found.extend(rollout.warnings.iter().cloned());
         found.extend(render::warnings(&rollout));
         found.extend(render::pdb_hint(&rollout, pdbs));
+        found.extend(render::flux_hints(&rollout, kustomizations));
         render::facts(&rollout)
     });
     match facts {

@@ -18,7 +18,7 @@ pub mod workload;
 
 pub use apply::apply;
 pub use changes::Changes;
-pub use facts::{exposed, facts, facts_of_routes, pdb_hint, warnings};
+pub use facts::{exposed, facts, facts_of_routes, flux_hints, pdb_hint, warnings};
 
 use std::collections::BTreeMap;
 

@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 use super::applied::{Cluster, applied};
 use crate::api::{Analysis, ReadinessFrom};
 use crate::decide::{
-    self, Action, Answer, Answers, Applied, Facts, Next, Plan, Primary, Probe, Readiness,
-    WebhookAnswer, Workload,
+    self, Action, Answer, Answers, Applied, Facts, MetricAnswer, Next, Plan, Primary, Probe,
+    Readiness, Reading, WebhookAnswer, Workload,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::observe::{Observer, Subject};
 use crate::repo::rollout::Rollout;
 
@@ -137,11 +137,15 @@ impl<'a> Asking<'a> {
                             answers.extend(new);
                         }
                         Err(error) => {
-                            let Some(unknown) = unknown(&probes) else {
-                                return Err(error);
-                            };
-                            answers.extend(unknown);
-                            unasked.get_or_insert(error);
+                            if let Some(unknown) = unknown(&probes) {
+                                answers.extend(unknown);
+                                unasked.get_or_insert(error);
+                            } else if error.kind() == Kind::Usage && is_held(&answers) {
+                                // What is held for want of somebody to ask says so.
+                                answers.extend(no_data(&probes));
+                            } else {
+                                return Err(unasked.unwrap_or(error));
+                            }
                         }
                     }
                 }
@@ -329,6 +333,25 @@ fn unknown(probes: &[Probe]) -> Option<Answers> {
         | Probe::Webhook { .. } => None,
     };
     probes.iter().map(unknown).collect()
+}
+
+/// Is it unknown whether a workload is ready?
+fn is_held(answers: &Answers) -> bool {
+    let is_unknown = |answer: &Answer| matches!(answer, Answer::Readiness(Readiness::Unknown(_)));
+    answers.values().any(is_unknown)
+}
+
+/// Metrics that nobody measures.
+fn no_data(probes: &[Probe]) -> Answers {
+    let answer = MetricAnswer {
+        query: String::new(),
+        reading: Reading::Empty,
+        warnings: Vec::new(),
+    };
+    let answers = probes
+        .iter()
+        .map(|probe| (probe.clone(), Answer::Metric(answer.clone())));
+    answers.collect()
 }
 
 /// What needs no asking: a workload that is not committed is not ready.

@@ -468,3 +468,20 @@ fn a_budget_of_the_target_alone_is_told() {
     assert!(ran.stdout.contains("and not podinfo-primary"), "{ran}");
     assert!(ran.stdout.contains("apps/podinfo/pdb.yaml:4:"), "{ran}");
 }
+
+#[test]
+fn what_flux_changes_by_itself_is_told() {
+    let flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: apps, namespace: flux-system}\n\
+                spec:\n  path: ./apps\n  images: [{name: ghcr.io/stefanprodan/podinfo, newTag: 9.0.0}]\n  patches: [{patch: x}]\n";
+    let world = World::of("podinfo");
+    world.put("clusters/apps.yaml", flux);
+    git(&world.checkout(), &["pull", "-q"]);
+    let ran = world.weirkeeper(["validate"]).run().exits(3);
+    assert!(ran.stdout.contains("clusters/apps.yaml:6:19"), "{ran}");
+    assert!(
+        ran.stdout
+            .contains("sets the image of podinfo and of its primary alike"),
+        "{ran}"
+    );
+    assert!(ran.stdout.contains("is not seen here"), "{ran}");
+}

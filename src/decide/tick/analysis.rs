@@ -85,7 +85,13 @@ impl Tick<'_> {
             true => held,
             false => self.halt([failures, held.reasons].concat()),
         };
-        plan.measurements = measurements;
+        // Where nobody measures there is nothing to tell but why it is held.
+        if measurements
+            .iter()
+            .any(|one| one.verdict != Verdict::NoData)
+        {
+            plan.measurements = measurements;
+        }
         Ok(plan)
     }
 

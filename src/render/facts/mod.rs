@@ -1,11 +1,13 @@
 //! What a decision needs to know of the manifests.
 
+mod flux;
 mod hints;
 mod routes;
 mod selectors;
 
 use serde_yaml::Value;
 
+pub use flux::flux_hints;
 pub use hints::pdb_hint;
 
 use super::workload::{Source, get, images_are_current, primary_template, replicas, revision};
