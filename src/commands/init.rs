@@ -3,12 +3,16 @@
 mod found;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{Streams, work_tree};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
+use crate::render;
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
+use crate::repo::manifest::ParsedFile;
+use crate::repo::rollout;
 use crate::settings::Settings;
 
 use found::Found;
@@ -45,6 +49,7 @@ pub(super) fn run(
         }
     }
     if !options.dry_run {
+        can_be_carried_out(&inventory, &found, settings)?;
         for (path, text) in &files {
             write(&top.join(path), text)?;
         }
@@ -74,6 +79,24 @@ pub(super) fn run(
         }
     }
     Ok(0)
+}
+
+/// A Canary that no step could be taken for is not written, such as one in a base
+/// whose overlays set the image.
+fn can_be_carried_out(inventory: &Inventory, found: &Found, settings: &Settings) -> Result<()> {
+    let file = ParsedFile::parse(&found.path(), found.canary().as_bytes())?;
+    let manifests = Arc::new(file).manifests();
+    let canary = manifests
+        .first()
+        .ok_or_else(|| Error::internal("the Canary cannot be read back"))?;
+    let judged = rollout::resolve(inventory, canary, settings.now);
+    match judged.and_then(|rollout| render::facts(&rollout)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.hint(
+            "nothing was written; --dry-run prints the Canary, to be put where it can be carried \
+             out, such as the folder of an overlay",
+        )),
+    }
 }
 
 /// Does a workflow run Weirkeeper?

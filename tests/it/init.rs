@@ -100,3 +100,17 @@ fn several_deployments_are_listed() {
             .exits(0),
     );
 }
+
+#[test]
+fn nothing_is_written_that_could_not_be_carried_out() {
+    let overlay = "resources: [../../apps/podinfo]\nimages: [{name: ghcr.io/stefanprodan/podinfo, newTag: 7.0.0}]\n";
+    let world = world(&[("clusters/production/kustomization.yaml", overlay)]);
+    let ran = world.weirkeeper(["init"]).run().exits(3);
+    assert!(
+        ran.stderr
+            .contains("clusters/production/kustomization.yaml:2:"),
+        "{ran}"
+    );
+    assert!(ran.stderr.contains("nothing was written"), "{ran}");
+    assert!(!world.checkout().join(CANARY).exists());
+}
