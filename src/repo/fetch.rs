@@ -43,7 +43,9 @@ impl Repository {
             }
         }
         let error = failed(Way::Fetch, remote, &answer);
-        Err(match answer.stderr.contains(&format!("{kept}.lock")) {
+        let is_locked = answer.stderr.contains(&format!("{kept}.lock"))
+            && answer.stderr.contains("File exists");
+        Err(match is_locked {
             true => error.hint(
                 "if no other run is at work here, remove the file: a git that was killed left it",
             ),
