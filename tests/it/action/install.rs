@@ -356,9 +356,10 @@ fn the_source_is_built_in_its_own_folder_once() {
     place.program(
         "cargo",
         "echo \"cargo in $PWD: $*\"
-        mkdir -p $RUNNER_TEMP/weirkeeper-target/release
-        printf '#!/bin/sh\\necho built: \"$@\"\\n' >$RUNNER_TEMP/weirkeeper-target/release/weirkeeper
-        chmod +x $RUNNER_TEMP/weirkeeper-target/release/weirkeeper",
+        mkdir -p \"$RUNNER_TEMP/weirkeeper-target/release\"
+        cd \"$RUNNER_TEMP/weirkeeper-target/release\"
+        printf '#!/bin/sh\\necho built: \"$@\"\\n' >weirkeeper
+        chmod +x weirkeeper",
     );
     let found = place.find().fine();
     place.take(&found);
@@ -407,6 +408,52 @@ fn key_follows_the_source_and_the_compiler() {
     assert_eq!(key(), before, "what is recorded is no part of the source");
     place.program("rustc", "echo rustc 1.96.0");
     assert_ne!(key(), before);
+}
+
+/// What is built is what machines look for, and what is told to be released.
+#[test]
+fn the_release_workflow_builds_every_target() {
+    let (_, text) = super::workflows("workflows")
+        .into_iter()
+        .find(|(path, _)| path.ends_with("release.yml"))
+        .unwrap();
+    let workflow: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    let matrix = &workflow["jobs"]["build"]["strategy"]["matrix"]["include"];
+    let built = matrix.as_sequence().unwrap().iter();
+    let mut built: Vec<&str> = built.map(|job| job["target"].as_str().unwrap()).collect();
+    built.sort_unstable();
+    assert_eq!(built, TARGETS);
+}
+
+#[test]
+fn the_checksums_are_committed_onto_what_was_built() {
+    let mut place = Place::new("https://github.com/weirkeeper/weirkeeper");
+    place.set("GITHUB_REPOSITORY", "weirkeeper/weirkeeper");
+    place.program(
+        "gh",
+        "case \"$*\" in
+        *DELETE*) exit 1 ;;
+        *graphql*) for word in \"$@\"; do
+            case $word in contents=@*) cat \"${word#contents=@}\" >contents ;; esac
+            echo \"$word\" >>words
+          done
+          echo c0ffee ;;
+        *) echo \"$*\" >refs ;;
+        esac",
+    );
+    let checksums = place.source("action/checksums").display().to_string();
+    let arguments = ["release/v0.3.0", "bu117", "Record it", &checksums];
+    let ran = place.script(".github/release/commit.sh", &arguments).fine();
+    assert_eq!(ran.output("commit"), "c0ffee");
+    let read = |name: &str| fs_err::read_to_string(place.folder().join(name)).unwrap();
+    assert_eq!(read("contents"), "IyBub25lIHlldAo=", "# none yet");
+    let refs = "api --silent repos/weirkeeper/weirkeeper/git/refs --raw-field \
+                ref=refs/heads/release/v0.3.0 --raw-field sha=bu117\n";
+    assert_eq!(read("refs"), refs);
+    let words = read("words");
+    for word in ["parent=bu117", "message=Record it", "branch=release/v0.3.0"] {
+        assert!(words.lines().any(|line| line == word), "{word}: {words}");
+    }
 }
 
 #[test]

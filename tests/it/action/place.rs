@@ -51,7 +51,8 @@ impl Place {
     /// A machine of Linux on x86-64 with Rust, and an action that comes from
     /// `repository`.
     pub(crate) fn new(repository: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("a runner ").tempdir();
+        let folder = folder.unwrap();
         let path = option_env!("PATH").unwrap_or("/usr/bin:/bin");
         let path = format!("{}:{path}", folder.path().join("bin").display());
         let mut place = Self {
