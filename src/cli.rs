@@ -1,6 +1,7 @@
 //! What can be typed: the command line and the environment variables that
 //! stand in for it. Nothing here does anything.
 
+mod comment;
 mod commit;
 mod fail_on;
 mod given;
@@ -11,6 +12,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
@@ -144,6 +146,8 @@ pub enum Command {
     Resume(Person),
     /// Release a revision that failed again: a commit
     Retry(Person),
+    /// Do what a comment at GitHub asks for: `/weirkeeper approve NS/NAME`; for workflows
+    Comment(Comment),
     /// Run the engine over scripted observations, in memory
     Simulate(Simulate),
     /// Run a release and a rollback in a temporary repository

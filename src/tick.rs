@@ -37,7 +37,7 @@ use deciding::decide_rest;
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
 use landed::Landed;
-pub use people::{Saying, say};
+pub use people::{SaidIn, Saying, say};
 use publish::Published;
 pub(crate) use tree::Tree;
 pub use via::{Merge, PullRequests, Via};

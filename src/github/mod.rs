@@ -4,8 +4,12 @@
 //! server). One file per area says what is asked and what of the answer is read.
 
 mod ask;
+mod collaborators;
 mod commits;
+mod deployments;
+mod reactions;
 mod refused;
+mod replies;
 mod rules;
 mod statuses;
 mod transport;
@@ -29,8 +33,12 @@ use crate::settings::GithubSettings;
 use transport::Transport;
 
 pub use ask::Ask;
+pub use collaborators::{Permission, User};
 pub use commits::{BranchCommit, NewCommit};
+pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewStatus};
+pub use reactions::Reaction;
 pub use refused::Refused;
+pub use replies::{Head, HeadRepository, Remark};
 pub use rules::{Rule, Way};
 pub use statuses::{CommitStatus, State};
 
