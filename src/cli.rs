@@ -1,7 +1,11 @@
 //! What can be typed: the command line and the environment variables that
 //! stand in for it. Nothing here does anything.
 
+mod preview;
+
 use std::path::PathBuf;
+
+pub use preview::Preview;
 
 use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -104,6 +108,8 @@ pub enum Command {
     Step(Step),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
+    /// Show what a pull request does to rollouts; writes nothing but its comment
+    Preview(Preview),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),
     /// Show every problem of the documents in files or folders

@@ -37,10 +37,7 @@ const MOST_ROUNDS: usize = 3 * MOST_STEPS;
 /// nobody can tell when it goes on: paused, frozen by a file.
 #[must_use]
 pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone> {
-    let mut canary = canary.clone();
-    if let Some(gitops) = &mut canary.spec.gitops {
-        gitops.gates = None;
-    }
+    let mut canary = without_gates(canary);
     let mut facts = facts.clone();
     let mut at = now;
     let mut milestones = Vec::new();
@@ -70,6 +67,22 @@ pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone
         }
     }
     milestones
+}
+
+/// The Canary as if every gate in Git were open.
+fn without_gates(canary: &Canary) -> Canary {
+    let mut canary = canary.clone();
+    if let Some(gitops) = &mut canary.spec.gitops {
+        gitops.gates = None;
+    }
+    canary
+}
+
+/// The tick at `at` if every workload were ready, every check passed and every gate
+/// were open: a step of [`schedule`].
+#[must_use]
+pub fn hopeful(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<Plan> {
+    decide_hopefully(&without_gates(canary), facts, at)
 }
 
 fn is_outside(canary: &Canary, at: Timestamp) -> bool {

@@ -15,6 +15,7 @@ pub mod ancestry;
 pub mod branch;
 mod clean;
 mod commit;
+mod compare;
 mod fetch;
 pub mod files;
 mod freeze;

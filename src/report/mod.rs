@@ -4,6 +4,7 @@ pub mod diagnostics;
 pub mod github;
 pub mod history;
 pub mod message;
+pub mod preview;
 mod outcome;
 pub mod text;
 
