@@ -1,15 +1,19 @@
 //! What can be typed: the command line and the environment variables that
 //! stand in for it. Nothing here does anything.
 
+mod commit;
+mod given;
 mod preview;
 
 use std::path::PathBuf;
 
-pub use preview::Preview;
-
-use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+
+pub use commit::{AutoMerge, Commit, CommitVia};
+pub use given::Given;
+pub use preview::Preview;
 
 /// Author of commits unless another one is given.
 pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
@@ -36,12 +40,22 @@ pub mod environment {
     pub const GITHUB_REPOSITORY: &str = "GITHUB_REPOSITORY";
     /// Address of the API of the GitHub a workflow runs on.
     pub const GITHUB_API_URL: &str = "GITHUB_API_URL";
+    /// Address of the GraphQL API of the GitHub a workflow runs on.
+    pub const GITHUB_GRAPHQL_URL: &str = "GITHUB_GRAPHQL_URL";
     /// Token of a workflow; [`TOKEN`] comes before it.
     pub const GITHUB_TOKEN: &str = "GITHUB_TOKEN";
     /// File for outputs of a workflow step.
     pub const GITHUB_OUTPUT: &str = "GITHUB_OUTPUT";
     /// File for the summary of a workflow step.
     pub const GITHUB_STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+    /// Name of the event that started a workflow.
+    pub const GITHUB_EVENT_NAME: &str = "GITHUB_EVENT_NAME";
+    /// File with the payload of that event.
+    pub const GITHUB_EVENT_PATH: &str = "GITHUB_EVENT_PATH";
+    /// Number of the run of a workflow.
+    pub const GITHUB_RUN_ID: &str = "GITHUB_RUN_ID";
+    /// `owner/name/.github/workflows/file.yml@refs/heads/main`: the workflow that runs.
+    pub const GITHUB_WORKFLOW_REF: &str = "GITHUB_WORKFLOW_REF";
 }
 
 /// Takes a path that may be empty, as in a variable that a workflow sets from an
@@ -208,15 +222,9 @@ pub struct Step {
     /// Who is told.
     #[command(flatten)]
     pub notify: Notify,
-    /// The branch to read and to push; default the one checked out
-    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
-    pub branch: Option<String>,
-    /// Decide and print, commit nothing
-    #[arg(long, env = "WEIRKEEPER_DRY_RUN", value_parser = FalseyValueParser::new())]
-    pub dry_run: bool,
-    /// Commit to the local branch only
-    #[arg(long, env = "WEIRKEEPER_NO_PUSH", value_parser = FalseyValueParser::new())]
-    pub no_push: bool,
+    /// How commits are made.
+    #[command(flatten)]
+    pub commit: Commit,
     /// Author of the commits
     #[arg(
         long,
@@ -307,15 +315,9 @@ pub struct Person {
     /// Who says so; default user.name and user.email of Git's configuration
     #[arg(long, value_name = "NAME <EMAIL>")]
     pub author: Option<String>,
-    /// The branch to read and to push; default the one checked out
-    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
-    pub branch: Option<String>,
-    /// Decide and print, commit nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Commit to the local branch only
-    #[arg(long, env = "WEIRKEEPER_NO_PUSH", value_parser = FalseyValueParser::new())]
-    pub no_push: bool,
+    /// How commits are made.
+    #[command(flatten)]
+    pub commit: Commit,
     /// Who is told.
     #[command(flatten)]
     pub notify: Notify,

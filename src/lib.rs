@@ -13,7 +13,7 @@
 //! | [`repo`] | the repository: index of objects, commits, fetch and push |
 //! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
 //! | [`observe`] | asks Prometheus and the gates what the decision wants to know |
-//! | [`github`] | the statuses that a GitOps controller reports about commits |
+//! | [`github`] | GitHub's API: statuses of commits, pull requests, comments, deployments |
 //! | [`render`] | from a plan to edits of manifests |
 //! | [`notify`] | tells hooks and alert providers what happened, after the push |
 //! | [`report`] | the outcome as text, JSON, annotations and summary |
@@ -44,4 +44,6 @@ mod tick;
 pub mod webhook;
 pub mod yaml;
 
-pub use tick::{Choice, Saying, Shard, Stepping, Wait, World, say, select, tick};
+pub use tick::{
+    Choice, Merge, PullRequests, Saying, Shard, Stepping, Via, Wait, World, say, select, tick,
+};

@@ -65,13 +65,46 @@ pub struct Settings {
     pub environment: Environment,
 }
 
-/// Where a GitHub runner wants results.
+/// The run of a workflow on a GitHub runner.
 #[derive(Debug, Clone, Default)]
 pub struct GithubRunner {
     /// File for outputs.
     pub output: Option<PathBuf>,
     /// File for the job summary.
     pub summary: Option<PathBuf>,
+    /// Name of the event that started it: `schedule`, `pull_request`.
+    pub event: Option<String>,
+    /// File with the payload of the event, JSON.
+    pub payload: Option<PathBuf>,
+    /// Number of the run.
+    pub run: Option<String>,
+    /// Where the run is shown.
+    pub run_url: Option<Url>,
+    /// The workflow: `owner/name/.github/workflows/file.yml@refs/heads/main`.
+    pub workflow: Option<String>,
+}
+
+impl GithubRunner {
+    fn new(environment: &Environment) -> Self {
+        let text = |name| environment.get(name).map(str::to_owned);
+        let path = |name| environment.get(name).map(PathBuf::from);
+        let run = text(environment::GITHUB_RUN_ID);
+        let server = environment.get(environment::GITHUB_SERVER_URL);
+        let repository = environment.get(environment::GITHUB_REPOSITORY);
+        let run_url = server.zip(repository).zip(run.as_deref());
+        Self {
+            output: path(environment::GITHUB_OUTPUT),
+            summary: path(environment::GITHUB_STEP_SUMMARY),
+            event: text(environment::GITHUB_EVENT_NAME),
+            payload: path(environment::GITHUB_EVENT_PATH),
+            run_url: run_url.and_then(|((server, repository), run)| {
+                let server = server.trim_end_matches('/');
+                Url::parse(&format!("{server}/{repository}/actions/runs/{run}")).ok()
+            }),
+            run,
+            workflow: text(environment::GITHUB_WORKFLOW_REF),
+        }
+    }
 }
 
 /// How metrics are asked.
@@ -128,6 +161,10 @@ pub struct NotifySettings {
 pub struct GithubSettings {
     /// Address of the API: `GITHUB_API_URL`. Defaults to `https://api.github.com`.
     pub api: Url,
+    /// Address below which `/graphql` is: the parent of `GITHUB_GRAPHQL_URL`.
+    /// Defaults to that of `api`; `/api/v3` of an Enterprise server stands beside
+    /// its `/api/graphql`.
+    pub graphql: Url,
     /// `owner/name`; `None` when nobody named it.
     pub repository: Option<String>,
     /// `WEIRKEEPER_TOKEN`, else `GITHUB_TOKEN`.
@@ -148,7 +185,6 @@ impl Settings {
     pub fn new(global: &cli::Global, environment: Environment, clock: Timestamp) -> Self {
         let now = global.now.unwrap_or(clock);
         let on_github = environment.get(environment::GITHUB_ACTIONS) == Some("true");
-        let path = |name| environment.get(name).map(PathBuf::from);
         Self {
             repo: match global.repo.as_os_str().is_empty() {
                 true => PathBuf::from("."),
@@ -157,10 +193,7 @@ impl Settings {
             format: global.format,
             now: Timestamp::from_second(now.as_second()).unwrap_or(now),
             now_is_given: global.now.is_some(),
-            github: on_github.then(|| GithubRunner {
-                output: path(environment::GITHUB_OUTPUT),
-                summary: path(environment::GITHUB_STEP_SUMMARY),
-            }),
+            github: on_github.then(|| GithubRunner::new(&environment)),
             token: environment.secret(environment::TOKEN),
             environment,
         }
@@ -304,14 +337,32 @@ impl GithubSettings {
             let (owner, name) = path.trim_start_matches('/').split_once('/')?;
             (!name.contains('/')).then(|| format!("{owner}/{name}"))
         });
+        let api = address(environment::GITHUB_API_URL, api)?;
+        let graphql = match environment.get(environment::GITHUB_GRAPHQL_URL) {
+            Some(given) => address(environment::GITHUB_GRAPHQL_URL, given)?,
+            None => api.clone(),
+        };
         Ok(Self {
-            api: address(environment::GITHUB_API_URL, api)?,
+            graphql: graphql_base(graphql),
+            api,
             repository,
             token: environment
                 .secret(environment::TOKEN)
                 .or_else(|| environment.secret(environment::GITHUB_TOKEN)),
         })
     }
+}
+
+/// What stands before `/graphql`.
+fn graphql_base(mut url: Url) -> Url {
+    let path = url.path().trim_end_matches('/');
+    let base = path
+        .strip_suffix("/graphql")
+        .or_else(|| path.strip_suffix("/v3"))
+        .unwrap_or(path)
+        .to_owned();
+    url.set_path(&base);
+    url
 }
 
 impl Secrets {

@@ -11,6 +11,7 @@ mod publish;
 mod rescue;
 mod telling;
 mod tree;
+mod via;
 mod waiting;
 
 use std::time::Duration;
@@ -36,6 +37,7 @@ use deleted::decide_deleted;
 pub use people::{Saying, say};
 use publish::Published;
 pub(crate) use tree::Tree;
+pub use via::{Merge, PullRequests, Via};
 pub use waiting::Wait;
 
 /// Everything that a run works with, whoever decides.
@@ -47,7 +49,9 @@ pub struct World {
     pub branch: Branch,
     /// The remote it is pushed to; `None` keeps the commits here.
     pub remote: Option<String>,
-    /// Knows what was reported about commits.
+    /// How commits reach that branch.
+    pub via: Via,
+    /// The repository at GitHub.
     pub github: GitHub,
     /// Who tells others.
     pub notifier: Notifier,

@@ -12,6 +12,7 @@ mod simulate;
 mod status;
 mod step;
 mod validate;
+mod world;
 
 use std::io::Write;
 use std::path::PathBuf;

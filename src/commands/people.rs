@@ -1,17 +1,16 @@
 //! `approve`, `abort`, `pause`, `resume`, `retry`: a person's word, as a commit.
 
-use super::{Streams, author, git_options, step};
+use super::world::Opened;
+use super::{Streams, author, step};
 use crate::api::WebhookType;
 use crate::cli;
 use crate::decide::Word;
 use crate::error::{Error, Result};
-use crate::github::GitHub;
-use crate::notify::Notifier;
 use crate::repo::Signature;
 use crate::repo::git::Repository;
 use crate::report::Run;
-use crate::settings::{GithubSettings, NotifySettings, Secrets, Settings, duration};
-use crate::{Saying, World, say};
+use crate::settings::{Secrets, Settings};
+use crate::{Saying, say};
 
 /// Gates that a person can open.
 const GATES: [(&str, WebhookType); 3] = [
@@ -48,36 +47,11 @@ pub(super) async fn run(
 }
 
 async fn commit(options: &cli::Person, word: Word, settings: &Settings) -> Result<Run> {
-    let deadline = duration("--deadline", &options.deadline)?;
     let reason = reason(options.reason.as_deref())?;
-    let repository = Repository::open(&settings.repo, git_options(settings)).await?;
-    let author = who(options, &repository, settings).await?;
-    let branch = options.branch.as_deref().filter(|name| !name.is_empty());
-    let branch = repository.branch(branch).await?;
-    let remote = match options.no_push {
-        true => None,
-        false => repository.remote_for(&branch),
-    };
-    let commits = remote
-        .as_deref()
-        .and_then(|remote| repository.commits_link(remote));
-    let github = GithubSettings::new(&settings.environment, commits.clone())?;
+    let opened = Opened::open(&options.commit, settings).await?;
+    let author = who(options, &opened.repository, settings).await?;
     let secrets = Secrets::new(options.secrets_dir.as_deref(), &settings.environment);
-    let mut notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
-    if remote.is_none() {
-        // Nobody would find the commit there.
-        notify.commits = None;
-    }
-    let world = World {
-        repository,
-        branch,
-        remote,
-        github: GitHub::new(github),
-        notifier: Notifier::new(notify),
-        dry_run: options.dry_run,
-        author,
-        deadline,
-    };
+    let world = opened.world(author, &options.notify, secrets, &options.deadline)?;
     let saying = Saying {
         canary: options.canary.clone(),
         word,

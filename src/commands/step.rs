@@ -1,15 +1,13 @@
 //! `step`: one tick for every Canary.
 
-use super::{Streams, author, git_options, shard};
+use super::world::Opened;
+use super::{Streams, author, shard};
 use crate::cli::{self, Format};
 use crate::error::{Error, Result};
-use crate::github::GitHub;
-use crate::notify::Notifier;
 use crate::observe::Observer;
-use crate::repo::git::Repository;
 use crate::report::{Run, github, text};
-use crate::settings::{GithubSettings, MetricsSettings, NotifySettings, Settings, duration};
-use crate::{Choice, Stepping, Wait, World, tick};
+use crate::settings::{MetricsSettings, Settings, duration};
+use crate::{Choice, Stepping, Wait, tick};
 
 pub(super) async fn run(
     options: &cli::Step,
@@ -28,7 +26,6 @@ pub(super) async fn run(
 
 /// Takes the steps that the options describe.
 async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
-    let deadline = duration("--deadline", &options.deadline)?;
     let choice = Choice {
         only: options.select.only.clone(),
         shard: shard(&options.shard)?,
@@ -39,33 +36,9 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
         "" => author(cli::AUTHOR, settings)?,
         text => author(text, settings)?,
     };
-    let repository = Repository::open(&settings.repo, git_options(settings)).await?;
-    let branch = options.branch.as_deref().filter(|name| !name.is_empty());
-    let branch = repository.branch(branch).await?;
-    let remote = match options.no_push {
-        true => None,
-        false => repository.remote_for(&branch),
-    };
-    let commits = remote
-        .as_deref()
-        .and_then(|remote| repository.commits_link(remote));
-    let github = GithubSettings::new(&settings.environment, commits.clone())?;
     let secrets = metrics.secrets.clone();
-    let mut notify = NotifySettings::new(&options.notify, secrets, &settings.environment, commits)?;
-    if remote.is_none() {
-        // Nobody would find the commit there.
-        notify.commits = None;
-    }
-    let mut world = World {
-        repository,
-        branch,
-        remote,
-        github: GitHub::new(github),
-        notifier: Notifier::new(notify),
-        dry_run: options.dry_run,
-        author,
-        deadline,
-    };
+    let opened = Opened::open(&options.commit, settings).await?;
+    let mut world = opened.world(author, &options.notify, secrets, &options.deadline)?;
     let stepping = Stepping {
         observer: Observer::new(metrics),
         choice,

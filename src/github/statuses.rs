@@ -2,19 +2,10 @@
 //! (`GET /repos/{owner}/{repo}/commits/{ref}/statuses`).
 
 use jiff::Timestamp;
-use reqwest::header::LINK;
 use serde::Deserialize;
-use url::Url;
 
-use super::GitHub;
-use crate::error::{Error, Result};
-use crate::http::Answer;
-
-/// Statuses of one page; GitHub gives no more.
-const PAGE: &str = "100";
-
-/// Most pages: GitHub keeps 1000 statuses of a commit and context.
-const PAGES: usize = 10;
+use super::{Ask, GitHub};
+use crate::error::Result;
 
 /// What somebody reported about a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -53,55 +44,15 @@ impl GitHub {
     /// known, [`Kind::Remote`](crate::error::Kind::Remote) when GitHub does not
     /// answer, or refuses: its limits, a token that may not.
     pub async fn statuses(&self, commit: &str) -> Result<Vec<CommitStatus>> {
-        let mut next = Some(self.statuses_url(commit)?);
-        let mut statuses = Vec::new();
-        for _ in 0..PAGES {
-            let Some(url) = next else { break };
-            let Some(answer) = self.get(url).await? else {
-                break;
-            };
-            statuses.extend(parse(&answer)?);
-            next = following(&answer).filter(|url| self.is_ours(url));
-        }
+        let ask = Ask::get(["commits", commit, "statuses"]).needs("statuses: read");
+        let mut statuses: Vec<CommitStatus> = match self.pages(&ask).await {
+            Ok(statuses) => statuses,
+            // GitHub does not know the commit.
+            Err(refused) if refused.is(422) => Vec::new(),
+            Err(refused) => return Err(refused.into()),
+        };
         // The order of the API, made sure of.
         statuses.sort_by_key(|status| std::cmp::Reverse(status.created_at));
         Ok(statuses)
     }
-
-    fn statuses_url(&self, commit: &str) -> Result<Url> {
-        let repository = self.repository()?;
-        let mut url = self.settings.api.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push("repos");
-            path.extend(repository.split('/'));
-            path.extend(["commits", commit, "statuses"]);
-        }
-        url.query_pairs_mut().append_pair("per_page", PAGE);
-        Ok(url)
-    }
-
-    /// The token goes nowhere else.
-    fn is_ours(&self, url: &Url) -> bool {
-        url.origin() == self.settings.api.origin()
-    }
-}
-
-fn parse(answer: &Answer) -> Result<Vec<CommitStatus>> {
-    serde_json::from_slice(&answer.body).map_err(|error| {
-        Error::remote("the answer is not one of GitHub")
-            .because(error)
-            .hint("is GITHUB_API_URL the API of your GitHub?")
-    })
-}
-
-/// The address of the next page: `Link: <https://…>; rel="next"`.
-fn following(answer: &Answer) -> Option<Url> {
-    let links = answer.headers.get(LINK)?.to_str().ok()?;
-    let next = links.split(',').find(|link| {
-        let mut parameters = link.split(';').skip(1).map(str::trim);
-        parameters.any(|parameter| parameter == "rel=\"next\"")
-    })?;
-    let (_, rest) = next.split_once('<')?;
-    let (address, _) = rest.split_once('>')?;
-    answer.url.join(address).ok()
 }

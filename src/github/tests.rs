@@ -12,6 +12,7 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 fn github(server: &MockServer, token: Option<&str>) -> GitHub {
     let settings = GithubSettings {
         api: format!("{}/api/v3", server.uri()).parse().unwrap(),
+        graphql: format!("{}/api", server.uri()).parse().unwrap(),
         repository: Some("me/fleet".to_owned()),
         token: token.map(|token| token.to_owned().into()),
     };
@@ -25,7 +26,7 @@ fn github(server: &MockServer, token: Option<&str>) -> GitHub {
         .with_pause(pause)
 }
 
-fn status(context: &str, state: &str, minute: u8) -> serde_json::Value {
+fn status(context: &str, state: &str, minute: u8) -> Value {
     json!({
         "context": context, "state": state, "description": null,
         "created_at": format!("2026-01-01T00:{minute:02}:00Z"), "id": 1,

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use tokio::process::Command;
 use url::Url;
 
-use crate::World;
 use crate::commands::git_options;
 use crate::error::{Error, Result};
 use crate::github::GitHub;
@@ -21,6 +20,7 @@ use crate::repo::{GitOptions, Signature};
 use crate::settings::{
     Credentials, Environment, GithubSettings, MetricsSettings, NotifySettings, Secrets, Settings,
 };
+use crate::{Via, World};
 
 /// What the repository begins with.
 const FILES: [(&str, &str); 5] = [
@@ -177,6 +177,7 @@ impl DemoRepository {
             repository: self.open().await?,
             branch: Branch::new(BRANCH)?,
             remote: Some(REMOTE.to_owned()),
+            via: Via::Git,
             github: GitHub::new(GithubSettings::new(&Environment::default(), None)?),
             notifier: Notifier::new(NotifySettings::default()),
             dry_run: false,

@@ -96,6 +96,7 @@ async fn open(folder: &Path) -> Repository {
 fn github(server: &MockServer) -> GitHub {
     let settings = GithubSettings {
         api: server.uri().parse().unwrap(),
+        graphql: server.uri().parse().unwrap(),
         repository: Some("me/fleet".to_owned()),
         token: None,
     };

@@ -1,0 +1,92 @@
+//! From options to the [`World`] that a run works with.
+
+use url::Url;
+
+use super::git_options;
+use crate::cli::{self, AutoMerge, CommitVia};
+use crate::error::Result;
+use crate::github::GitHub;
+use crate::notify::Notifier;
+use crate::repo::Signature;
+use crate::repo::branch::Branch;
+use crate::repo::git::Repository;
+use crate::settings::{GithubSettings, NotifySettings, Secrets, Settings, duration};
+use crate::{Merge, PullRequests, Via, World};
+
+/// A repository and where its commits go.
+pub(super) struct Opened<'a> {
+    pub(super) repository: Repository,
+    pub(super) branch: Branch,
+    remote: Option<String>,
+    commits: Option<Url>,
+    options: &'a cli::Commit,
+    settings: &'a Settings,
+}
+
+impl<'a> Opened<'a> {
+    /// Opens the repository that `options` and `settings` name.
+    pub(super) async fn open(options: &'a cli::Commit, settings: &'a Settings) -> Result<Self> {
+        let repository = Repository::open(&settings.repo, git_options(settings)).await?;
+        let branch = options.branch.as_deref().filter(|name| !name.is_empty());
+        let branch = repository.branch(branch).await?;
+        let remote = match options.no_push {
+            true => None,
+            false => repository.remote_for(&branch),
+        };
+        let commits = remote
+            .as_deref()
+            .and_then(|remote| repository.commits_link(remote));
+        Ok(Self {
+            repository,
+            branch,
+            remote,
+            commits,
+            options,
+            settings,
+        })
+    }
+
+    /// The world of a run by `author`.
+    pub(super) fn world(
+        self,
+        author: Signature,
+        notify: &cli::Notify,
+        secrets: Secrets,
+        deadline: &str,
+    ) -> Result<World> {
+        let environment = &self.settings.environment;
+        let github = GithubSettings::new(environment, self.commits.clone())?;
+        let mut notify = NotifySettings::new(notify, secrets, environment, self.commits)?;
+        if self.remote.is_none() {
+            // Nobody would find the commit there.
+            notify.commits = None;
+        }
+        Ok(World {
+            repository: self.repository,
+            branch: self.branch,
+            remote: self.remote,
+            via: via(self.options),
+            github: GitHub::new(github),
+            notifier: Notifier::new(notify),
+            dry_run: self.options.dry_run,
+            author,
+            deadline: duration("--deadline", deadline)?,
+        })
+    }
+}
+
+/// What the options say about the way of the commits.
+fn via(options: &cli::Commit) -> Via {
+    match options.via() {
+        CommitVia::Git => Via::Git,
+        CommitVia::Api => Via::Api,
+        CommitVia::PullRequest => Via::PullRequest(PullRequests {
+            labels: options.labels().map(str::to_owned).collect(),
+            auto_merge: options.auto_merge().map(|method| match method {
+                AutoMerge::Merge => Merge::Merge,
+                AutoMerge::Squash => Merge::Squash,
+                AutoMerge::Rebase => Merge::Rebase,
+            }),
+        }),
+    }
+}

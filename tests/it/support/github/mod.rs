@@ -1,0 +1,140 @@
+//! A GitHub that remembers, of the repository `me/fleet`. One file for each area of
+//! the API: its routes, what it knows, and what tests ask it.
+//!
+//! Every request is written down ([`GitHub::requests`]).
+
+mod statuses;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::Value;
+
+use super::prometheus::RUNTIME;
+
+/// Path of the REST API, as an Enterprise server has it.
+const REST: &str = "/api/v3";
+
+/// Longest body of a request.
+const LONGEST: usize = 64 << 20;
+
+/// Serves until the test process ends.
+#[derive(Debug, Clone)]
+pub(crate) struct GitHub {
+    address: SocketAddr,
+    shared: Shared,
+}
+
+/// What the areas share.
+pub(crate) type Shared = Arc<Mutex<Known>>;
+
+/// What this GitHub knows.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) requests: Vec<Asked>,
+    pub(crate) refusals: Vec<Refusal>,
+    statuses: statuses::Statuses,
+}
+
+/// A request that came.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    /// Below the API, with the query: `/repos/me/fleet/pulls?state=open`.
+    pub(crate) path: String,
+    pub(crate) token: Option<String>,
+    pub(crate) body: Value,
+}
+
+/// An answer that comes instead of the right one.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    pub(crate) method: &'static str,
+    /// Part of the path.
+    pub(crate) path: &'static str,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Value,
+    /// How often; then the right answers come.
+    pub(crate) times: usize,
+}
+
+impl GitHub {
+    pub(crate) fn start() -> Self {
+        let shared = Shared::default();
+        let rest = Router::new().merge(statuses::routes());
+        let app = Router::new()
+            .nest(REST, rest)
+            .layer(from_fn_with_state(Arc::clone(&shared), write_down))
+            .with_state(Arc::clone(&shared));
+        let listener = RUNTIME
+            .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        RUNTIME.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { address, shared }
+    }
+
+    /// What `GITHUB_API_URL` is.
+    pub(crate) fn api(&self) -> String {
+        format!("http://{}{REST}", self.address)
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.shared.lock().unwrap()
+    }
+
+    /// Every request so far, in order.
+    pub(crate) fn requests(&self) -> Vec<Asked> {
+        self.known().requests.clone()
+    }
+
+    /// Answers the next requests that fit otherwise.
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        self.known().refusals.push(refusal);
+    }
+}
+
+/// Writes the request down, and gives the answer that a test wants instead.
+async fn write_down(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, LONGEST).await.unwrap();
+    let path = parts.uri.path_and_query().unwrap().as_str();
+    let path = path.strip_prefix(REST).unwrap_or(path).to_owned();
+    let token = parts.headers.get("authorization");
+    let asked = Asked {
+        method: parts.method.to_string(),
+        token: token.map(|token| token.to_str().unwrap().replace("Bearer ", "")),
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        path,
+    };
+    let refusal = {
+        let mut known = shared.lock().unwrap();
+        let refusal = known.refusals.iter_mut().find(|refusal| {
+            refusal.times > 0 && refusal.method == asked.method && asked.path.contains(refusal.path)
+        });
+        let refusal = refusal.map(|refusal| {
+            refusal.times -= 1;
+            refusal.clone()
+        });
+        known.requests.push(asked);
+        refusal
+    };
+    let Some(refusal) = refusal else {
+        return next
+            .run(Request::from_parts(parts, Body::from(bytes)))
+            .await;
+    };
+    let status = StatusCode::from_u16(refusal.status).unwrap();
+    let mut response = (status, axum::Json(refusal.body)).into_response();
+    for (name, value) in refusal.headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
+}
