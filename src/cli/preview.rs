@@ -3,7 +3,7 @@
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
-use super::{Metrics, Select};
+use super::{FailOnFindings, Metrics, Select};
 
 /// `preview`.
 #[derive(Debug, Clone, Default, Args)]
@@ -24,6 +24,9 @@ pub struct Preview {
     /// Tells the comments of several previews of one pull request apart
     #[arg(long, value_name = "TEXT", env = "WEIRKEEPER_COMMENT_KEY")]
     pub comment_key: Option<String>,
+    /// Which findings count.
+    #[command(flatten)]
+    pub fail_on: FailOnFindings,
     /// Limit of the whole run
     #[arg(long, value_name = "DUR", default_value = "5m")]
     pub deadline: String,

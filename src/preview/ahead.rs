@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::diff;
 use super::differ::Side;
 use crate::api::Analysis;
-use crate::decide::{Action, Effect, Facts, Milestone, Plan, hopeful, schedule};
+use crate::decide::{Action, Effect, Facts, Milestone, Plan, hopeful, next_tick, schedule};
 use crate::error::Result;
 use crate::render::{self, Changes};
 use crate::repo::files::Files;
@@ -45,7 +45,7 @@ pub(super) fn fill(
     let shares = previewed.schedule.iter().filter_map(|step| step.traffic);
     previewed.largest_share = shares.map(|traffic| traffic.percent()).max();
     if previewed.schedule.is_empty() {
-        let plan = hopeful(canary, &facts, head.now);
+        let plan = hopeful(canary, &facts, next_tick(canary, head.now));
         previewed.rests = plan.and_then(|plan| plan.reasons.into_iter().next());
     }
     previewed.same_schedule = match base.and_then(|base| Some((base, base.judged.read.as_ref().ok()?))) {

@@ -13,6 +13,7 @@ mod diff;
 mod differ;
 mod measure;
 mod pairs;
+mod pull;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use differ::{Side, differ};
 use pairs::pairs;
 
 pub(crate) use measure::{Question, measure};
+pub(crate) use pull::Pull;
 
 /// Canaries whose first steps are carried out; the others have their schedule.
 const IN_FULL: usize = 20;

@@ -2,10 +2,12 @@
 //! functions of it.
 
 mod headline;
+pub mod markdown;
 pub mod text;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::api::Strategy;
 use crate::decide::{Measurement, Milestone};
@@ -35,9 +37,9 @@ pub struct Preview {
     pub older_findings: usize,
     /// Sentences about the whole.
     pub notes: Vec<String>,
-    /// Where the files of the change are shown, `https://…/blob/<commit>/`.
+    /// Where the files of the change are shown, `https://…/blob/<commit>`.
     #[serde(skip)]
-    pub blob: Option<String>,
+    pub blob: Option<Url>,
     /// What went wrong besides the documents: a comment that was not taken.
     pub errors: Vec<Error>,
 }
