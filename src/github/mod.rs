@@ -73,8 +73,6 @@ impl GitHub {
                     deadline: DEADLINE,
                     ..Retry::default()
                 },
-                // A renamed repository answers with 307; after a 301 a POST would
-                // come back as a GET.
                 keep_method: true,
                 ..Options::default()
             },
@@ -83,10 +81,14 @@ impl GitHub {
         }
     }
 
-    /// Uses these limits.
+    /// Uses these limits. Redirects keep their method in any case: a renamed
+    /// repository answers with 307, and after a 301 a POST would come back as a GET.
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
-        self.options = options;
+        self.options = Options {
+            keep_method: true,
+            ..options
+        };
         self
     }
 

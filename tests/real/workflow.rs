@@ -160,8 +160,10 @@ fn uses(text: &str) -> Vec<String> {
 /// act copies the whole folder of an action, so it gets one without `target`.
 fn copy_of_the_action(home: &Path) -> PathBuf {
     let copy = home.join("source");
-    for path in ["action.yml", "action/run.sh", "action/source-key.sh"] {
-        let target = copy.join(path);
+    let scripts = fs_err::read_dir(source_tree().join("action")).unwrap();
+    let scripts = scripts.map(|entry| format!("action/{}", entry.unwrap().file_name().display()));
+    for path in scripts.chain(["action.yml".to_owned(), "Cargo.toml".to_owned()]) {
+        let target = copy.join(&path);
         fs_err::create_dir_all(target.parent().unwrap()).unwrap();
         fs_err::copy(source_tree().join(path), target).unwrap();
     }
@@ -372,11 +374,16 @@ async fn inputs_are_data_and_never_code() {
         (format!("extra-args: '{evil}'"), Some("unexpected argument")),
         (format!("branch: '{evil}'"), Some("branch")),
         (format!("binary: '{evil}'"), None),
+        (format!("version: '{evil}'"), None),
         (format!("command: 'step; {touch}'"), None),
-        ("command: set-weights".to_owned(), None),
+        (
+            "command: no-such".to_owned(),
+            Some("unrecognized subcommand"),
+        ),
         ("extra-args: \"--now 'open\"".to_owned(), None),
     ] {
-        let workflow = match inputs.starts_with("binary") {
+        let instead = ["binary", "version"];
+        let workflow = match instead.iter().any(|input| inputs.starts_with(input)) {
             true => example(&world, &prometheus.url(), "").replace(&binary(&world), &inputs),
             false => example(&world, &prometheus.url(), &format!("          {inputs}\n")),
         };
