@@ -5,6 +5,7 @@ mod comment;
 mod commit;
 mod fail_on;
 mod given;
+mod preview;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
+pub use preview::Preview;
 
 /// Author of commits unless another one is given.
 pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
@@ -124,6 +126,8 @@ pub enum Command {
     Step(Step),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
+    /// Show what a pull request does to rollouts; writes nothing but its comment
+    Preview(Preview),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),
     /// Show every problem of the documents in files or folders

@@ -6,6 +6,7 @@ mod history;
 mod init;
 mod people;
 mod plan;
+mod preview;
 mod render;
 mod set_weights;
 mod simulate;
@@ -106,6 +107,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
     match &cli.command {
         Command::Step(options) => step::run(options, settings, streams).await,
         Command::Plan(options) => plan::run(options, settings, streams).await,
+        Command::Preview(options) => preview::run(options, settings, streams).await,
         Command::Validate(options) => validate::run(options, settings, streams),
         Command::Render(options) => render::run(options, settings, streams),
         Command::SetWeights(options) => set_weights::run(options, streams),

@@ -107,7 +107,7 @@ pub(super) fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) 
 }
 
 /// Adds to a file of the runner.
-fn append(path: Option<&std::path::Path>, text: &str) -> Result<()> {
+pub(super) fn append(path: Option<&std::path::Path>, text: &str) -> Result<()> {
     use std::io::Write as _;
     let Some(path) = path else { return Ok(()) };
     let file = fs_err::OpenOptions::new()

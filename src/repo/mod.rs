@@ -16,6 +16,7 @@ pub mod branch;
 pub mod changes;
 mod clean;
 mod commit;
+mod compare;
 mod fetch;
 pub mod files;
 mod freeze;

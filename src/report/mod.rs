@@ -5,6 +5,7 @@ pub mod github;
 pub mod history;
 pub mod markdown;
 pub mod message;
+pub mod preview;
 mod outcome;
 pub mod text;
 

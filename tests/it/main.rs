@@ -31,6 +31,8 @@ mod late;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod preview;
+#[cfg(test)]
 mod promotion;
 #[cfg(test)]
 mod race;

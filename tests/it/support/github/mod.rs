@@ -3,23 +3,28 @@
 //!
 //! Every request is written down ([`GitHub::requests`]).
 
+mod comments;
 mod statuses;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
 
 use super::prometheus::RUNTIME;
 
 /// Path of the REST API, as an Enterprise server has it.
 const REST: &str = "/api/v3";
+
+/// Where documents of GraphQL are sent.
+const GRAPHQL: &str = "/api/graphql";
 
 /// Longest body of a request.
 const LONGEST: usize = 64 << 20;
@@ -40,6 +45,7 @@ pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
     statuses: statuses::Statuses,
+    comments: comments::Comments,
 }
 
 /// A request that came.
@@ -68,9 +74,12 @@ pub(crate) struct Refusal {
 impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
-        let rest = Router::new().merge(statuses::routes());
+        let rest = Router::new()
+            .merge(statuses::routes())
+            .merge(comments::routes());
         let app = Router::new()
             .nest(REST, rest)
+            .route(GRAPHQL, post(graphql))
             .layer(from_fn_with_state(Arc::clone(&shared), write_down))
             .with_state(Arc::clone(&shared));
         let listener = RUNTIME
@@ -99,6 +108,13 @@ impl GitHub {
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.known().refusals.push(refusal);
     }
+}
+
+/// Answers a document by the area that knows what it asks for.
+async fn graphql(State(shared): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
+    let document = asked["query"].as_str().unwrap();
+    let data = comments::graphql(&shared, document);
+    Json(json!({"data": data.unwrap_or_else(|| panic!("nobody answers {document}"))}))
 }
 
 /// Writes the request down, and gives the answer that a test wants instead.
@@ -132,7 +148,7 @@ async fn write_down(State(shared): State<Shared>, request: Request, next: Next) 
             .await;
     };
     let status = StatusCode::from_u16(refusal.status).unwrap();
-    let mut response = (status, axum::Json(refusal.body)).into_response();
+    let mut response = (status, Json(refusal.body)).into_response();
     for (name, value) in refusal.headers {
         response.headers_mut().insert(name, value.parse().unwrap());
     }
