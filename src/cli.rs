@@ -2,6 +2,7 @@
 //! stand in for it. Nothing here does anything.
 
 mod commit;
+mod fail_on;
 mod given;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 pub use commit::{AutoMerge, Commit, CommitVia};
+pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
 
 /// Author of commits unless another one is given.
@@ -232,6 +234,9 @@ pub struct Step {
     /// Wait up to this long for a Canary that is nearly due; default not at all
     #[arg(long, value_name = "DUR", env = "WEIRKEEPER_WAIT")]
     pub wait: Option<String>,
+    /// What makes the exit code say that the run failed.
+    #[command(flatten)]
+    pub fail_on: FailOnSteps,
     /// Limit of the whole run
     #[arg(long, value_name = "DUR", default_value = "10m")]
     pub deadline: String,
@@ -266,6 +271,9 @@ pub struct Validate {
     /// Files or folders; default the whole repository
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// What makes the exit code say that documents failed.
+    #[command(flatten)]
+    pub fail_on: FailOnFindings,
 }
 
 /// `render`.
