@@ -4,6 +4,7 @@
 mod commit;
 mod fail_on;
 mod given;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 pub use commit::{AutoMerge, Commit, CommitVia};
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
+pub use watch::Watch;
 
 /// Author of commits unless another one is given.
 pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
@@ -120,6 +122,8 @@ pub enum Format {
 pub enum Command {
     /// Take one step for every Canary: decide, commit, push
     Step(Step),
+    /// Take steps as they fall due, for some time
+    Watch(Watch),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
     /// Write a Canary and a workflow for a Deployment, and say what to check

@@ -11,6 +11,7 @@ mod simulate;
 mod status;
 mod step;
 mod validate;
+mod watch;
 mod world;
 
 use std::io::Write;
@@ -104,6 +105,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
     }
     match &cli.command {
         Command::Step(options) => step::run(options, settings, streams).await,
+        Command::Watch(options) => watch::run(options, settings, streams).await,
         Command::Plan(options) => plan::run(options, settings, streams).await,
         Command::Validate(options) => validate::run(options, settings, streams),
         Command::Render(options) => render::run(options, settings, streams),

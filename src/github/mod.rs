@@ -5,8 +5,10 @@
 
 mod ask;
 mod refused;
+mod runs;
 mod statuses;
 mod transport;
+mod workflows;
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -28,7 +30,9 @@ use transport::Transport;
 
 pub use ask::Ask;
 pub use refused::Refused;
+pub use runs::{Runs, RunsOf, WorkflowRun};
 pub use statuses::{CommitStatus, State};
+pub use workflows::Workflow;
 
 /// Version of the API that is asked for.
 const VERSION: &str = "2022-11-28";

@@ -6,5 +6,7 @@ pub mod history;
 pub mod message;
 mod outcome;
 pub mod text;
+mod watched;
 
 pub use outcome::{Outcome, Run, VERSION};
+pub use watched::{Ended, News, Watched};

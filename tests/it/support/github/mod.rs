@@ -4,6 +4,7 @@
 //! Every request is written down ([`GitHub::requests`]).
 
 mod statuses;
+mod workflows;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -40,6 +41,7 @@ pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
     statuses: statuses::Statuses,
+    workflows: workflows::Workflows,
 }
 
 /// A request that came.
@@ -68,7 +70,9 @@ pub(crate) struct Refusal {
 impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
-        let rest = Router::new().merge(statuses::routes());
+        let rest = Router::new()
+            .merge(statuses::routes())
+            .merge(workflows::routes());
         let app = Router::new()
             .nest(REST, rest)
             .layer(from_fn_with_state(Arc::clone(&shared), write_down))
