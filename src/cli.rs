@@ -6,6 +6,7 @@ mod commit;
 mod fail_on;
 mod given;
 mod preview;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ pub use commit::{AutoMerge, Commit, CommitVia};
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
 pub use preview::Preview;
+pub use watch::Watch;
 
 /// Author of commits unless another one is given.
 pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
@@ -124,6 +126,8 @@ pub enum Format {
 pub enum Command {
     /// Take one step for every Canary: decide, commit, push
     Step(Step),
+    /// Take steps as they fall due, for some time
+    Watch(Watch),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
     /// Show what a pull request does to rollouts; writes nothing but its comment

@@ -13,6 +13,7 @@ mod simulate;
 mod status;
 mod step;
 mod validate;
+mod watch;
 mod world;
 
 use std::io::Write;
@@ -106,6 +107,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
     }
     match &cli.command {
         Command::Step(options) => step::run(options, settings, streams).await,
+        Command::Watch(options) => watch::run(options, settings, streams).await,
         Command::Plan(options) => plan::run(options, settings, streams).await,
         Command::Preview(options) => preview::run(options, settings, streams).await,
         Command::Validate(options) => validate::run(options, settings, streams),

@@ -32,7 +32,12 @@ pub(super) async fn run(
     let marker = marker(options.comment_key.as_deref().unwrap_or_default())?;
     let mut metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     metrics.asks_only_named = true;
-    let pull = settings.github.as_ref().map(Pull::of).transpose()?.flatten();
+    let pull = settings
+        .github
+        .as_ref()
+        .map(Pull::of)
+        .transpose()?
+        .flatten();
     let compared = compare(options, settings, pull.as_ref());
     let compared = within(end, limit, compared).await?;
     // What is left is for those who are asked.
@@ -207,7 +212,10 @@ async fn comment(
 
 /// What stands where the comment was cut.
 fn cut_note(settings: &Settings) -> Inline {
-    let run = settings.github.as_ref().and_then(|runner| runner.run_url.as_ref());
+    let run = settings
+        .github
+        .as_ref()
+        .and_then(|runner| runner.run_url.as_ref());
     let summary = Inline::ours("the job summary");
     let summary = match run {
         Some(run) => summary.link(run),
@@ -247,7 +255,10 @@ fn report(
     };
     streams.note(&diagnostics::github(&preview.findings))?;
     let mut summary = document.clone();
-    let notes = preview.notes.iter().filter(|note| note.starts_with("No comment"));
+    let notes = preview
+        .notes
+        .iter()
+        .filter(|note| note.starts_with("No comment"));
     notes.for_each(|note| summary.paragraph(Inline::text(note)));
     let note = Inline::ours("The rest was cut: a summary has at most 1 MiB.");
     let summary = summary.to_text(Limit::SUMMARY, &note);
@@ -285,6 +296,10 @@ fn exit_code(preview: &Preview, fail_on: FailedFinding) -> u8 {
         FailedFinding::Warning => errors + warnings > 0,
         FailedFinding::None => return 0,
     };
-    let of_documents = if failed { Kind::Document.exit_code() } else { 0 };
+    let of_documents = if failed {
+        Kind::Document.exit_code()
+    } else {
+        0
+    };
     of_documents.max(Run::code_of(&preview.errors))
 }

@@ -1,5 +1,7 @@
 //! `step`: one tick for every Canary.
 
+use std::collections::BTreeSet;
+
 use super::world::Opened;
 use super::{Streams, author, shard};
 use crate::cli::{self, FailedStep, Format};
@@ -25,7 +27,7 @@ pub(super) async fn run(
 }
 
 /// Takes the steps that the options describe.
-async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
+pub(super) async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
     let choice = Choice {
         only: options.select.only.clone(),
         shard: shard(&options.shard)?,
@@ -52,7 +54,7 @@ pub(super) fn exit_code(run: &Run, fail_on: FailedStep) -> u8 {
     match fail_on {
         FailedStep::Error => run.exit_code(),
         FailedStep::Rollback => {
-            let went_back = run.results.iter().any(Outcome::went_back);
+            let went_back = run.steps().any(Outcome::went_back);
             let back = went_back.then_some(Kind::Mismatch.exit_code());
             run.exit_code().max(back.unwrap_or(0))
         }
@@ -95,15 +97,28 @@ pub(super) fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) 
             streams.error_of(&result.canary, error)?;
         }
     }
+    for_github(run, settings, &github::summary(run, settings.now), streams)
+}
+
+/// Gives a GitHub workflow its annotations, outputs and `summary`.
+pub(super) fn for_github(
+    run: &Run,
+    settings: &Settings,
+    summary: &str,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
     let Some(runner) = &settings.github else {
         return Ok(());
     };
-    streams.note(&github::annotations(run))?;
+    // What several Canaries, or several runs, have in common is said once.
+    let mut said = BTreeSet::new();
+    for annotation in github::annotations(run).lines() {
+        if said.insert(annotation) {
+            streams.note(&format!("{annotation}\n"))?;
+        }
+    }
     append(runner.output.as_deref(), &github::outputs(run)?)?;
-    append(
-        runner.summary.as_deref(),
-        &github::summary(run, settings.now),
-    )
+    append(runner.summary.as_deref(), summary)
 }
 
 /// Adds to a file of the runner.

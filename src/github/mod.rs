@@ -5,15 +5,17 @@
 
 mod ask;
 mod collaborators;
+mod comments;
 mod commits;
 mod deployments;
 mod reactions;
-mod comments;
 mod refused;
 mod replies;
 mod rules;
+mod runs;
 mod statuses;
 mod transport;
+mod workflows;
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -35,14 +37,16 @@ use transport::Transport;
 
 pub use ask::Ask;
 pub use collaborators::{Permission, User};
+pub use comments::{Author, Comment, Kept};
 pub use commits::{BranchCommit, NewCommit};
 pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewStatus};
 pub use reactions::Reaction;
-pub use comments::{Author, Comment, Kept};
 pub use refused::Refused;
 pub use replies::{Head, HeadRepository, Remark};
 pub use rules::{Rule, Way};
+pub use runs::{Runs, RunsOf, WorkflowRun};
 pub use statuses::{CommitStatus, State};
+pub use workflows::Workflow;
 
 /// Version of the API that is asked for.
 const VERSION: &str = "2022-11-28";

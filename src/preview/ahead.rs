@@ -48,14 +48,15 @@ pub(super) fn fill(
         let plan = hopeful(canary, &facts, next_tick(canary, head.now));
         previewed.rests = plan.and_then(|plan| plan.reasons.into_iter().next());
     }
-    previewed.same_schedule = match base.and_then(|base| Some((base, base.judged.read.as_ref().ok()?))) {
-        Some((base, (rollout, facts))) => {
-            let mut facts = facts.clone();
-            facts.frozen = base.files.frozen()?;
-            schedule(&rollout.canary, &facts, base.now) == previewed.schedule
-        }
-        None => false,
-    };
+    previewed.same_schedule =
+        match base.and_then(|base| Some((base, base.judged.read.as_ref().ok()?))) {
+            Some((base, (rollout, facts))) => {
+                let mut facts = facts.clone();
+                facts.frozen = base.files.frozen()?;
+                schedule(&rollout.canary, &facts, base.now) == previewed.schedule
+            }
+            None => false,
+        };
     if previewed.same_schedule && previewed.revision.is_none() {
         return Ok(());
     }
@@ -68,7 +69,11 @@ pub(super) fn fill(
         Ok(steps) => previewed.steps = steps,
         Err(error) => previewed.error = Some(error),
     }
-    if previewed.schedule.iter().any(|step| step.action == Action::Promoting) {
+    if previewed
+        .schedule
+        .iter()
+        .any(|step| step.action == Action::Promoting)
+    {
         match promotion(&head, rollout) {
             Ok(files) => previewed.promotion = files,
             Err(error) => previewed.error = Some(error),
@@ -94,7 +99,9 @@ fn carry_out(
     let mut steps = Vec::new();
     let mut texts = BTreeMap::new();
     let mut after: Option<After> = None;
-    let ahead = schedule.iter().take_while(|step| step.action != Action::Promoting);
+    let ahead = schedule
+        .iter()
+        .take_while(|step| step.action != Action::Promoting);
     for milestone in ahead.take(STEPS) {
         let (files, rollout, facts) = match &after {
             Some(after) => (after.inventory.files(), &after.rollout, &after.facts),

@@ -115,8 +115,14 @@ fn findings(side: Side<'_>) -> BTreeSet<String> {
 
 /// What makes two findings the same one, though lines were added above it.
 pub(super) fn fingerprint(finding: &Diagnostic) -> String {
-    let path = finding.place.as_ref().map(|(source, _)| source.path.as_str());
-    format!("{path:?} {:?} {:?} {}", finding.severity, finding.field, finding.message)
+    let path = finding
+        .place
+        .as_ref()
+        .map(|(source, _)| source.path.as_str());
+    format!(
+        "{path:?} {:?} {:?} {}",
+        finding.severity, finding.field, finding.message
+    )
 }
 
 /// Files of either side whose bytes differ.
@@ -204,7 +210,10 @@ fn versions(before: &Rollout, after: &Rollout) -> Vec<Difference> {
         before: before.get(name).cloned(),
         after: after.get(name).cloned(),
     });
-    differences.filter(|one| one.before != one.after).take(FIELDS).collect()
+    differences
+        .filter(|one| one.before != one.after)
+        .take(FIELDS)
+        .collect()
 }
 
 fn released(rollout: &Rollout) -> BTreeMap<String, String> {

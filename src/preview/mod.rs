@@ -106,8 +106,10 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
     } = sides;
     let (base, head) = (Arc::new(base), Arc::new(head));
     let over = |files: &Arc<Files>| Files::over(Arc::clone(files), Default::default());
-    let (base_inventory, head_inventory) =
-        (Inventory::load(over(&base)?)?, Inventory::load(over(&head)?)?);
+    let (base_inventory, head_inventory) = (
+        Inventory::load(over(&base)?)?,
+        Inventory::load(over(&head)?)?,
+    );
     let (before, after) = (lint(&base_inventory, now)?, lint(&head_inventory, now)?);
     let mut draft = Draft {
         preview: Preview {
@@ -140,7 +142,9 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
             ahead::fill(&mut previewed, base, head, in_full)?;
             let question = Question::about(head);
             let position = draft.preview.canaries.len();
-            draft.questions.extend(question.map(|question| (position, question)));
+            draft
+                .questions
+                .extend(question.map(|question| (position, question)));
         } else if let Some(base) = base {
             gone(&mut previewed, base)?;
         }
@@ -149,7 +153,8 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
     }
     findings(&mut draft.preview, before, after, &touched);
     if unseen > 0 {
-        let note = format!("{unseen} more Canaries are touched and not shown: it would be too much");
+        let note =
+            format!("{unseen} more Canaries are touched and not shown: it would be too much");
         draft.preview.notes.push(note);
     }
     draft.preview.notes.extend(freeze(&base, &head)?);
@@ -213,9 +218,13 @@ fn findings(
     if preview.findings.len() > FINDINGS {
         let more = preview.findings.len() - FINDINGS;
         // Errors are not what is left out.
-        preview.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        preview
+            .findings
+            .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         preview.findings.truncate(FINDINGS);
-        preview.notes.push(format!("{more} more findings are not shown"));
+        preview
+            .notes
+            .push(format!("{more} more findings are not shown"));
     }
 }
 

@@ -133,7 +133,9 @@ impl Files {
     /// # Errors
     /// As [`paths`](Self::paths).
     pub fn over(under: Arc<Self>, texts: BTreeMap<String, String>) -> Result<Self> {
-        let new = texts.keys().filter(|path| !under.contains(path).unwrap_or(false));
+        let new = texts
+            .keys()
+            .filter(|path| !under.contains(path).unwrap_or(false));
         let new = new.map(|path| Entry {
             path: path.clone(),
             blob: Oid::ZERO_SHA1,
@@ -457,10 +459,9 @@ impl Files {
                 let whole = Self::remembering(objects, *commit, None)?;
                 Ok(self.all.get_or_init(|| whole.entries))
             }
-            Origin::Commit { .. }
-            | Origin::Folder(_)
-            | Origin::Memory(_)
-            | Origin::Over(..) => Ok(&self.entries),
+            Origin::Commit { .. } | Origin::Folder(_) | Origin::Memory(_) | Origin::Over(..) => {
+                Ok(&self.entries)
+            }
         }
     }
 

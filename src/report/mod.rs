@@ -5,8 +5,10 @@ pub mod github;
 pub mod history;
 pub mod markdown;
 pub mod message;
-pub mod preview;
 mod outcome;
+pub mod preview;
 pub mod text;
+mod watched;
 
 pub use outcome::{Outcome, Run, VERSION};
+pub use watched::{Ended, News, Watched};

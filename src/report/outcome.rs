@@ -33,6 +33,10 @@ pub struct Run {
     /// Sentences that are no part of a result.
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// Steps that were committed before the results, when several runs are told
+    /// as one.
+    #[serde(skip)]
+    pub earlier: Vec<Outcome>,
 }
 
 /// One Canary in one run.
@@ -103,12 +107,18 @@ impl Run {
             results,
             errors: Vec::new(),
             notes: Vec::new(),
+            earlier: Vec::new(),
         }
+    }
+
+    /// The results, after the steps that were committed before them.
+    pub fn steps(&self) -> impl Iterator<Item = &Outcome> {
+        self.earlier.iter().chain(&self.results)
     }
 
     /// Every error, those of the run first.
     pub fn all_errors(&self) -> impl Iterator<Item = &Error> {
-        let of_results = self.results.iter().flat_map(Outcome::errors);
+        let of_results = self.steps().flat_map(Outcome::errors);
         self.errors.iter().chain(of_results)
     }
 
@@ -146,8 +156,7 @@ impl Run {
     /// Commits made, in order.
     #[must_use]
     pub fn commits(&self) -> Vec<&str> {
-        self.results
-            .iter()
+        self.steps()
             .filter_map(|result| result.commit.as_deref())
             .collect()
     }
@@ -257,6 +266,16 @@ impl Outcome {
     #[must_use]
     pub fn went_back(&self) -> bool {
         matches!(self.action, Action::RolledBack | Action::Halted)
+    }
+
+    /// Is there more to come without anybody doing anything: a rollout under way,
+    /// something deferred, a new revision whose tick is not due yet?
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        let known = self.before.as_deref();
+        let known = known.map(|status| status.last_applied_spec.as_str());
+        let is_new = self.action == Action::NotDue && self.revision.as_deref() != known;
+        self.is_active() || self.next_step_at.is_some() || is_new
     }
 
     /// Is its rollout under way?

@@ -57,6 +57,8 @@ mod strategies;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod watch;
+#[cfg(test)]
 mod webhooks;
 #[cfg(test)]
 mod workflow;

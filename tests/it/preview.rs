@@ -25,8 +25,14 @@ impl<'w> Pull<'w> {
         git(&person, &["add", "-A", "-f"]);
         git(&person, &["commit", "-q", "--allow-empty", "-m", "change"]);
         git(&person, &["checkout", "-q", "--detach", "origin/main"]);
-        git(&person, &["merge", "-q", "--no-ff", "-m", "merge", "change"]);
-        git(&person, &["push", "-q", "-f", "origin", "HEAD:refs/pull/1/merge"]);
+        git(
+            &person,
+            &["merge", "-q", "--no-ff", "-m", "merge", "change"],
+        );
+        git(
+            &person,
+            &["push", "-q", "-f", "origin", "HEAD:refs/pull/1/merge"],
+        );
         git(&person, &["checkout", "-q", "main"]);
         let checkout = world.clone(&format!("pull-{}", world.commits()));
         git(&checkout, &["fetch", "-q", "origin", "refs/pull/1/merge"]);

@@ -85,7 +85,9 @@ fn ahead(previewed: &Previewed, now: Timestamp) -> String {
         (1, _) => "1 step".to_owned(),
         (count, _) => format!("{count} steps"),
     };
-    let end = previewed.ends_at.map(|end| format!(", earliest end {}", clock(end, now)));
+    let end = previewed
+        .ends_at
+        .map(|end| format!(", earliest end {}", clock(end, now)));
     let share = match (previewed.largest_share, previewed.strategy) {
         (None | Some(0), _) => match previewed.schedule.iter().any(mirrors) {
             true => ", requests are mirrored".to_owned(),

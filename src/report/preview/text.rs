@@ -21,7 +21,10 @@ pub fn preview(preview: &Preview, now: Timestamp) -> String {
         canary(&mut lines, previewed, now);
     }
     lines.extend(preview.notes.iter().cloned());
-    lines.iter().map(|line| format!("{}\n", inert(line))).collect()
+    lines
+        .iter()
+        .map(|line| format!("{}\n", inert(line)))
+        .collect()
 }
 
 /// That no rollout changes, as one sentence.
@@ -110,7 +113,9 @@ fn milestone(step: &Milestone, now: Timestamp) -> String {
     format!(
         "    {:<9}  {:<13} {:>7}  {}",
         clock(step.at, now),
-        step.phase.map(|phase| phase.to_string()).unwrap_or_default(),
+        step.phase
+            .map(|phase| phase.to_string())
+            .unwrap_or_default(),
         weights(step),
         step.reasons.first().map_or("", String::as_str)
     )
@@ -138,7 +143,10 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
 fn files(lines: &mut Vec<String>, files: &[FileDiff]) {
     for file in files {
         let new = if file.created { "new, " } else { "" };
-        let note = file.note.map(|note| format!(": {note}")).unwrap_or_default();
+        let note = file
+            .note
+            .map(|note| format!(": {note}"))
+            .unwrap_or_default();
         lines.push(format!(
             "    {} ({new}+{} -{}){note}",
             file.path, file.added, file.removed

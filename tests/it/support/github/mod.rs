@@ -5,6 +5,7 @@
 
 mod comments;
 mod statuses;
+mod workflows;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -46,6 +47,7 @@ pub(crate) struct Known {
     pub(crate) refusals: Vec<Refusal>,
     statuses: statuses::Statuses,
     comments: comments::Comments,
+    workflows: workflows::Workflows,
 }
 
 /// A request that came.
@@ -76,7 +78,8 @@ impl GitHub {
         let shared = Shared::default();
         let rest = Router::new()
             .merge(statuses::routes())
-            .merge(comments::routes());
+            .merge(comments::routes())
+            .merge(workflows::routes());
         let app = Router::new()
             .nest(REST, rest)
             .route(GRAPHQL, post(graphql))
