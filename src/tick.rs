@@ -8,6 +8,7 @@ mod deciding;
 mod deleted;
 mod people;
 mod publish;
+mod pulls;
 mod rescue;
 mod telling;
 mod tree;
@@ -132,6 +133,9 @@ impl Decider<'_> {
 
 /// Decides, commits, publishes and tells.
 async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> {
+    if let Via::PullRequest(wanted) = &world.via {
+        return pulls::run(world, wanted, decider, end).await;
+    }
     let mut steps = within(end, world.deadline, take_steps(world, decider)).await?;
     if !world.dry_run {
         let pushed = matches!(steps.published, Published::Done(_));

@@ -4,6 +4,7 @@
 //! server). One file per area says what is asked and what of the answer is read.
 
 mod ask;
+mod pulls;
 mod refused;
 mod statuses;
 mod transport;
@@ -27,6 +28,7 @@ use crate::settings::GithubSettings;
 use transport::Transport;
 
 pub use ask::Ask;
+pub use pulls::{Label, Made, Owned, Parent, PullRequest, Side, Who};
 pub use refused::Refused;
 pub use statuses::{CommitStatus, State};
 

@@ -8,4 +8,4 @@ pub mod message;
 mod outcome;
 pub mod text;
 
-pub use outcome::{Outcome, Run, VERSION};
+pub use outcome::{Outcome, Proposal, Run, VERSION};

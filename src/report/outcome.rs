@@ -59,6 +59,10 @@ pub struct Outcome {
     pub revision: Option<String>,
     /// The commit of the step, if there was one.
     pub commit: Option<String>,
+    /// The pull request that proposes the step, or that is waited for. What is said
+    /// about the Canary afterwards is then what comes true by merging it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<Proposal>,
     /// When the next tick is due.
     pub next_step_at: Option<Timestamp>,
     /// Seconds after which the tick came; `None` when nothing was due, or just in
@@ -86,6 +90,15 @@ pub struct Outcome {
     /// Findings that did not stop it.
     #[serde(skip)]
     pub warnings: Vec<Diagnostic>,
+}
+
+/// A pull request of GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proposal {
+    /// Its number.
+    pub number: u64,
+    /// Where people see it.
+    pub url: String,
 }
 
 impl Run {
@@ -181,6 +194,7 @@ impl Outcome {
             failed_checks: status.map_or(0, |status| status.failed_checks),
             revision: Some(revision.to_owned()),
             commit: None,
+            pull_request: None,
             next_step_at: plan.next_step_at,
             late: plan.late.map(|late| late.by.as_secs()),
             missed_checks: plan.late.map_or(0, |late| late.missed),
@@ -210,6 +224,7 @@ impl Outcome {
             failed_checks: before.map_or(0, |status| status.failed_checks),
             revision: None,
             commit: None,
+            pull_request: None,
             next_step_at: None,
             late: None,
             missed_checks: 0,
@@ -247,9 +262,12 @@ impl Outcome {
         self.error.iter().chain(&self.failures)
     }
 
-    /// Is its rollout under way?
+    /// Is its rollout under way? What a pull request proposes has not happened yet.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.phase.is_some_and(Phase::is_active)
+        let before = self.before.as_ref().filter(|_| self.pull_request.is_some());
+        let before = before.and_then(|status| status.phase);
+        let mut phases = self.phase.iter().chain(&before);
+        phases.any(|phase| phase.is_active())
     }
 }
