@@ -9,6 +9,7 @@ mod deleted;
 mod landed;
 mod people;
 mod publish;
+mod pulls;
 mod rescue;
 mod telling;
 mod tree;
@@ -142,6 +143,9 @@ impl Decider<'_> {
 
 /// Decides, commits, publishes and tells.
 async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> {
+    if let Via::PullRequest(wanted) = &world.via {
+        return pulls::run(world, wanted, decider, end).await;
+    }
     let mut landed = Landed::default();
     let steps = within(end, world.deadline, take_steps(world, decider, &mut landed)).await;
     let mut steps = match steps {

@@ -159,6 +159,9 @@ pub struct Plan {
     pub next_step_at: Option<Timestamp>,
     /// How late the tick was; `None` when nothing was due, or just in time.
     pub late: Option<Late>,
+    /// Of a plan that only counts failed checks: are they found again by a later
+    /// tick (`analysis.catchUp`), when this plan is not carried out?
+    pub counted_again: bool,
 }
 
 /// A tick that came after its time.
@@ -238,6 +241,7 @@ impl Plan {
             post_rollout: false,
             next_step_at: None,
             late: None,
+            counted_again: false,
         }
     }
 

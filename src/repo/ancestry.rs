@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// Commits looked at first, and at most, in one go.
 const CHUNK: (usize, usize) = (32, 1024);
 
+/// Changes of a file that are looked at to find the one that wrote something.
+const CHANGES: usize = 20;
+
 /// How many commits more a shallow clone gets, one after the other, until the
 /// wanted one is among them.
 const DEEPER: [&str; 5] = [
@@ -117,6 +120,52 @@ impl<'a> History<'a> {
                 Some(next) => self.look_at_more(&mut walk, next).await?,
             }
         }
+    }
+
+    /// When the file at `path` came to hold more of something than before, the last
+    /// time: the date of that commit on the line of the branch. `count` says how much
+    /// of it a text holds; it is expected not to be much older than `since`. `None`
+    /// when that is not among the last changes, or not known here.
+    ///
+    /// # Errors
+    /// As [`last_change`](Self::last_change).
+    pub async fn since_when(
+        &self,
+        path: &str,
+        since: Timestamp,
+        count: impl Fn(&str) -> usize,
+    ) -> Result<Option<Timestamp>> {
+        let mut older: Option<Self> = None;
+        for _ in 0..CHANGES {
+            let history = older.as_ref().unwrap_or(self);
+            let Change::By(commit) = history.last_change(&[path], since).await? else {
+                return Ok(None);
+            };
+            let now = self.text_at(&commit.to_string(), path).await?;
+            let parent = format!("{commit}^");
+            let before = self.text_at(&parent, path).await?;
+            if count(&now) > count(&before) {
+                return self.repository.committed_at(commit).await.map(Some);
+            }
+            let Some(parent) = self.repository.commit_of(&parent).await? else {
+                return Ok(None);
+            };
+            let mut next = Self::new(self.repository, parent);
+            next.source = self.source;
+            older = Some(next);
+        }
+        Ok(None)
+    }
+
+    /// The file at `path` in a revision; nothing where there is none.
+    async fn text_at(&self, revision: &str, path: &str) -> Result<String> {
+        let object = format!("{revision}:{path}");
+        let call = Call::new(["cat-file", "-p"]).values([&*object]);
+        let answer = self.git(call).await?;
+        Ok(match answer.success {
+            true => String::from_utf8_lossy(&answer.stdout).into_owned(),
+            false => String::new(),
+        })
     }
 
     /// The commits from the tip back to `commit`, newest first, that one included.

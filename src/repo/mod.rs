@@ -25,6 +25,7 @@ pub mod git;
 pub mod history;
 pub mod inventory;
 pub(crate) mod kustomize;
+pub mod lease;
 pub mod link;
 mod listing;
 pub mod local;

@@ -107,7 +107,7 @@ impl Repository {
 }
 
 /// The flag and summary for `reference` in the output of `push --porcelain`.
-fn ref_answer<'a>(stdout: &'a str, reference: &str) -> Option<(char, &'a str)> {
+pub(super) fn ref_answer<'a>(stdout: &'a str, reference: &str) -> Option<(char, &'a str)> {
     stdout.lines().find_map(|line| {
         let mut fields = line.splitn(3, '\t');
         let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
@@ -118,7 +118,7 @@ fn ref_answer<'a>(stdout: &'a str, reference: &str) -> Option<(char, &'a str)> {
 }
 
 /// Whether a rejection can only mean that the branch is not where it was.
-fn is_race(reason: &str) -> bool {
+pub(super) fn is_race(reason: &str) -> bool {
     const LOCAL: [&str; 4] = [
         "stale info",
         "fetch first",
@@ -137,7 +137,7 @@ fn is_race(reason: &str) -> bool {
         || (reason.starts_with("[remote rejected]") && any(&REMOTE))
 }
 
-fn refusal(branch: &Branch, remote: &str, reason: &str, answer: &Answer) -> Error {
+pub(super) fn refusal(branch: &Branch, remote: &str, reason: &str, answer: &Answer) -> Error {
     let said = answer
         .stderr
         .lines()

@@ -10,5 +10,5 @@ pub mod preview;
 pub mod text;
 mod watched;
 
-pub use outcome::{Outcome, Run, VERSION};
+pub use outcome::{Outcome, Proposal, Run, VERSION};
 pub use watched::{Ended, News, Watched};

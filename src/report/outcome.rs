@@ -66,6 +66,10 @@ pub struct Outcome {
     /// The comment that asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The pull request that proposes the step, or that is waited for. What is said
+    /// about the Canary afterwards is then what comes true by merging it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<Proposal>,
     /// When the next tick is due.
     pub next_step_at: Option<Timestamp>,
     /// Seconds after which the tick came; `None` when nothing was due, or just in
@@ -93,6 +97,15 @@ pub struct Outcome {
     /// Findings that did not stop it.
     #[serde(skip)]
     pub warnings: Vec<Diagnostic>,
+}
+
+/// A pull request of GitHub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proposal {
+    /// Its number.
+    pub number: u64,
+    /// Where people see it.
+    pub url: String,
 }
 
 impl Run {
@@ -194,6 +207,7 @@ impl Outcome {
             revision: Some(revision.to_owned()),
             commit: None,
             comment: None,
+            pull_request: None,
             next_step_at: plan.next_step_at,
             late: plan.late.map(|late| late.by.as_secs()),
             missed_checks: plan.late.map_or(0, |late| late.missed),
@@ -224,6 +238,7 @@ impl Outcome {
             revision: None,
             commit: None,
             comment: None,
+            pull_request: None,
             next_step_at: None,
             late: None,
             missed_checks: 0,
@@ -278,9 +293,12 @@ impl Outcome {
         self.is_active() || self.next_step_at.is_some() || is_new
     }
 
-    /// Is its rollout under way?
+    /// Is its rollout under way? What a pull request proposes has not happened yet.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        self.phase.is_some_and(Phase::is_active)
+        let before = self.before.as_ref().filter(|_| self.pull_request.is_some());
+        let before = before.and_then(|status| status.phase);
+        let mut phases = self.phase.iter().chain(&before);
+        phases.any(|phase| phase.is_active())
     }
 }

@@ -61,6 +61,12 @@ pub fn outcome(outcome: &Outcome) -> String {
     if let Some(commit) = &outcome.commit {
         line(&mut text, &format!("commit {}", short(commit)));
     }
+    if let Some(pull) = &outcome.pull_request {
+        line(
+            &mut text,
+            &format!("pull request #{} {}", pull.number, pull.url),
+        );
+    }
     if let Some(next) = outcome.next_step_at
         && outcome.action != Action::NotDue
     {

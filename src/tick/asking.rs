@@ -1,6 +1,6 @@
 //! Answers to what a decision asks, until it is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub(crate) struct Asking<'a> {
     limit: Duration,
     /// One for each question that may be asked now.
     turns: Semaphore,
+    /// Canaries whose webhooks are not called.
+    quiet: Mutex<BTreeSet<String>>,
 }
 
 /// What a probe of a webhook does.
@@ -68,6 +70,7 @@ impl<'a> Asking<'a> {
             limit: deadline / 2,
             turns: Semaphore::new(AT_ONCE as usize),
             webhooks: Webhooks::Call(Mutex::default()),
+            quiet: Mutex::default(),
         }
     }
 
@@ -78,7 +81,19 @@ impl<'a> Asking<'a> {
             limit: deadline / 2,
             turns: Semaphore::new(AT_ONCE as usize),
             webhooks: Webhooks::Assume,
+            quiet: Mutex::default(),
         }
+    }
+
+    /// From now on, the webhooks of these Canaries are not called: they are taken to
+    /// let the rollout go on.
+    pub(super) fn keep_quiet_about(&self, canaries: BTreeSet<String>) {
+        *self.quiet.lock().unwrap_or_else(PoisonError::into_inner) = canaries;
+    }
+
+    fn is_quiet_about(&self, canary: &str) -> bool {
+        let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.contains(canary)
     }
 
     /// Asks what the decision asks for, until it is made.
@@ -267,16 +282,19 @@ impl<'a> Asking<'a> {
     /// Answers of webhooks that are not to be called, or not again.
     fn remembered(&self, probes: &mut Vec<Probe>, rollout: &Rollout) -> Answers {
         let mut answers = Answers::new();
+        let is_quiet = self.is_quiet_about(&rollout.canary.id());
         probes.retain(|probe| {
             let Some(key) = key(probe, rollout) else {
                 return true;
             };
             let answer = match &self.webhooks {
-                Webhooks::Call(answers) => {
+                Webhooks::Call(answers) if !is_quiet => {
                     let answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
                     answers.get(&key).cloned().map(Answer::Webhook)
                 }
-                Webhooks::Assume => Some(decide::best_answer(&rollout.canary, probe)),
+                Webhooks::Call(_) | Webhooks::Assume => {
+                    Some(decide::best_answer(&rollout.canary, probe))
+                }
             };
             match answer {
                 Some(answer) => {

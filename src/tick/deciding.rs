@@ -70,7 +70,12 @@ async fn decide_one(
     now: Timestamp,
 ) -> Decided {
     let mut warnings = Vec::new();
-    let read = rollout::resolve(&tree.inventory, manifest, now).and_then(|rollout| {
+    let merged = async {
+        let mut rollout = rollout::resolve(&tree.inventory, manifest, now)?;
+        tree.count_from_merge(&mut rollout, now).await?;
+        Ok(rollout)
+    };
+    let read = merged.await.and_then(|rollout| {
         warnings.clone_from(&rollout.warnings);
         warnings.extend(render::warnings(&rollout));
         let facts = tree.facts(&rollout)?;

@@ -44,7 +44,9 @@ impl World {
         let inventory = Inventory::load(self.repository.files(base).await?)?;
         let history = History::new(&self.repository, base)
             .deepened_from(&self.branch, self.remote.as_deref());
-        Tree::new(inventory, Some(Cluster::new(history, &self.github)))
+        let mut tree = Tree::new(inventory, Some(Cluster::new(history, &self.github)))?;
+        tree.steps_are_merged = matches!(self.via, Via::PullRequest(_));
+        Ok(tree)
     }
 
     /// Moves the branch from `base` to `tip`, and brings the checkout along. What

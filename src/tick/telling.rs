@@ -7,8 +7,10 @@ use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Decided, World};
+use crate::decide::Plan;
 use crate::diagnostic::Diagnostic;
 use crate::notify::News;
+use crate::repo::rollout::Rollout;
 
 /// Canaries of which others are told at the same time.
 const CONCURRENT: usize = 16;
@@ -40,9 +42,23 @@ async fn tell_one(world: &World, decided: &mut Decided, end: Instant) {
         return;
     };
     let commit = decided.outcome.commit.as_deref();
+    let warnings = announce(world, rollout, plan, commit, end).await;
+    decided.outcome.warnings.extend(warnings);
+}
+
+/// Tells everybody of one Canary what `plan` did to it. Warnings about those who
+/// could not be told.
+pub(super) async fn announce(
+    world: &World,
+    rollout: &Rollout,
+    plan: &Plan,
+    commit: Option<&str>,
+    end: Instant,
+) -> Vec<Diagnostic> {
+    let end = end.max(Instant::now() + AT_LEAST);
     let providers = &rollout.alert_providers;
     let news = News::of(&rollout.canary, plan, commit, providers, world.author.time);
-    let warnings = match timeout_at(end, world.notifier.announce(&news)).await {
+    match timeout_at(end, world.notifier.announce(&news)).await {
         Ok(untold) => untold
             .iter()
             .map(|untold| rollout.manifest.diagnostic(&untold.problem()))
@@ -51,14 +67,13 @@ async fn tell_one(world: &World, decided: &mut Decided, end: Instant) {
             "{}: not everybody was told in time what happened",
             rollout.canary.id()
         ))],
-    };
-    decided.outcome.warnings.extend(warnings);
+    }
 }
 
 impl Decided {
     /// Did what was decided come true? A plan that changes nothing did.
     fn happened(&self, pushed: bool) -> bool {
-        let is_done = |plan: &crate::decide::Plan| match plan.is_empty() {
+        let is_done = |plan: &Plan| match plan.is_empty() {
             true => true,
             false => pushed && self.outcome.commit.is_some(),
         };

@@ -117,7 +117,10 @@ async fn next_due(
     let all: Vec<(String, Due)> = stream::iter(manifests)
         .map(async |manifest| {
             let due = match rollout::resolve(&tree.inventory, manifest, now) {
-                Ok(rollout) => due(stepping, &tree, &rollout, now).await,
+                Ok(mut rollout) => match tree.count_from_merge(&mut rollout, now).await {
+                    Ok(()) => due(stepping, &tree, &rollout, now).await,
+                    Err(_told_by_the_tick) => Due::Never,
+                },
                 Err(_told_by_the_tick) => Due::Never,
             };
             (manifest.id(), due)

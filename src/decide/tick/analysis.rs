@@ -19,6 +19,8 @@ struct Checked {
     holds: Vec<String>,
     /// The checks that no run came for.
     missed: Missed,
+    /// Did a webhook fail the check? Its answer is not to be had later.
+    refused: bool,
 }
 
 impl Tick<'_> {
@@ -49,10 +51,14 @@ impl Tick<'_> {
         let tick = self.after_missed(late, checked.missed);
         let caught_up = late.is_some_and(|late| late.failed > 0);
         let rollback = tick.too_many_failures().filter(|_| caught_up);
+        let counted_again = self.catches_up() && !checked.refused;
         let mut plan = if let Some(rollback) = rollback {
             rollback
         } else if !checked.failures.is_empty() {
-            tick.halt(checked.failures)
+            Plan {
+                counted_again,
+                ..tick.halt(checked.failures)
+            }
         } else if let Some(drift) = tick.drift().filter(|_| drift.is_some()) {
             drift
         } else if !checked.holds.is_empty() {
@@ -117,6 +123,7 @@ impl Tick<'_> {
             return Ok(Checked {
                 failures: vec![format!("check failed: rollout {}", said(refused))],
                 missed,
+                refused: true,
                 ..Checked::default()
             });
         }
@@ -133,6 +140,7 @@ impl Tick<'_> {
             holds: sentences(Measurement::holds, "no data"),
             measurements,
             missed,
+            refused: false,
         })
     }
 

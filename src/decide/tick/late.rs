@@ -34,7 +34,7 @@ impl Tick<'_> {
         })
     }
 
-    fn catches_up(&self) -> bool {
+    pub(super) fn catches_up(&self) -> bool {
         self.analysis.catch_up.unwrap_or(true)
     }
 
