@@ -1,11 +1,15 @@
 //! What can be typed: the command line and the environment variables that
 //! stand in for it. Nothing here does anything.
 
+mod fail_on;
+
 use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+
+pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 
 /// Author of commits unless another one is given.
 pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
@@ -222,6 +226,9 @@ pub struct Step {
     /// Wait up to this long for a Canary that is nearly due; default not at all
     #[arg(long, value_name = "DUR", env = "WEIRKEEPER_WAIT")]
     pub wait: Option<String>,
+    /// What makes the exit code say that the run failed.
+    #[command(flatten)]
+    pub fail_on: FailOnSteps,
     /// Limit of the whole run
     #[arg(long, value_name = "DUR", default_value = "10m")]
     pub deadline: String,
@@ -256,6 +263,9 @@ pub struct Validate {
     /// Files or folders; default the whole repository
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// What makes the exit code say that documents failed.
+    #[command(flatten)]
+    pub fail_on: FailOnFindings,
 }
 
 /// `render`.

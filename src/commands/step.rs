@@ -1,13 +1,13 @@
 //! `step`: one tick for every Canary.
 
 use super::{Streams, author, git_options, shard};
-use crate::cli::{self, Format};
-use crate::error::{Error, Result};
+use crate::cli::{self, FailedStep, Format};
+use crate::error::{Error, Kind, Result};
 use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::git::Repository;
-use crate::report::{Run, github, text};
+use crate::report::{Outcome, Run, github, text};
 use crate::settings::{GithubSettings, MetricsSettings, NotifySettings, Settings, duration};
 use crate::{Choice, Stepping, Wait, World, tick};
 
@@ -23,7 +23,7 @@ pub(super) async fn run(
         Err(error) => Run::failed(error),
     };
     report(&run, settings, streams)?;
-    Ok(run.exit_code())
+    Ok(exit_code(&run, options.fail_on.fail_on))
 }
 
 /// Takes the steps that the options describe.
@@ -72,6 +72,22 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
         wait: wait(options.wait.as_deref(), settings)?,
     };
     tick(&mut world, &stepping).await
+}
+
+/// The exit code of a run of steps, as `--fail-on` wants it.
+pub(super) fn exit_code(run: &Run, fail_on: FailedStep) -> u8 {
+    match fail_on {
+        FailedStep::Error => run.exit_code(),
+        FailedStep::Rollback => {
+            let went_back = run.results.iter().any(Outcome::went_back);
+            let back = went_back.then_some(Kind::Mismatch.exit_code());
+            run.exit_code().max(back.unwrap_or(0))
+        }
+        FailedStep::None => {
+            let usage = |error: &&Error| error.kind() == Kind::Usage;
+            Run::code_of(run.all_errors().filter(usage))
+        }
+    }
 }
 
 /// How long the run may wait; nothing is no wait.

@@ -8,7 +8,7 @@ use super::{Streams, work_tree};
 use crate::api::{
     AlertProvider, Canary, Document, MetricTemplate, Problem, read, unsupported, validate_status,
 };
-use crate::cli::{self, Format};
+use crate::cli::{self, FailedFinding, Format};
 use crate::diagnostic::{Diagnostic, Severity, Source, sort};
 use crate::error::{Error, Kind, Result};
 use crate::render;
@@ -56,14 +56,20 @@ pub(super) fn run(
     };
     let summary = diagnostics::summary(&findings).unwrap_or_else(|| "no problem".to_owned());
     streams.note(&format!("{documents}: {summary}\n"))?;
-    let invalid = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
-    Ok(if invalid {
-        Kind::Document.exit_code()
-    } else {
-        0
-    })
+    Ok(exit_code(&findings, options.fail_on.fail_on))
+}
+
+/// The exit code of findings about documents, as `--fail-on` wants it.
+pub(super) fn exit_code(findings: &[Diagnostic], fail_on: FailedFinding) -> u8 {
+    let counts = |finding: &Diagnostic| match fail_on {
+        FailedFinding::Error => finding.severity == Severity::Error,
+        FailedFinding::Warning => true,
+        FailedFinding::None => false,
+    };
+    match findings.iter().any(counts) {
+        true => Kind::Document.exit_code(),
+        false => 0,
+    }
 }
 
 /// Puts the path that was typed before the place, so that it can be opened.

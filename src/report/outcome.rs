@@ -247,6 +247,13 @@ impl Outcome {
         self.error.iter().chain(&self.failures)
     }
 
+    /// Did the checks speak against the new revision in this run: was the rollout
+    /// taken back or halted?
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        matches!(self.action, Action::RolledBack | Action::Halted)
+    }
+
     /// Is its rollout under way?
     #[must_use]
     pub fn is_active(&self) -> bool {

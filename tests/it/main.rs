@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod fail_on;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod git_over_http;
