@@ -3,6 +3,7 @@
 pub mod diagnostics;
 pub mod github;
 pub mod history;
+pub mod markdown;
 pub mod message;
 mod outcome;
 pub mod text;
