@@ -42,4 +42,4 @@ mod tick;
 pub mod webhook;
 pub mod yaml;
 
-pub use tick::{Choice, Saying, Shard, Stepping, Wait, World, say, select, tick};
+pub use tick::{Choice, Saying, Shard, Stepping, Wait, World, say, select, tell_story, tick};

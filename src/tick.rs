@@ -9,6 +9,7 @@ mod deleted;
 mod people;
 mod publish;
 mod rescue;
+mod story;
 mod telling;
 mod tree;
 mod waiting;
@@ -35,6 +36,7 @@ pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
 pub use people::{Saying, say};
 use publish::Published;
+pub use story::tell_story;
 pub(crate) use tree::Tree;
 pub use waiting::Wait;
 

@@ -7,9 +7,9 @@ use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::observe::Observer;
 use crate::repo::git::Repository;
-use crate::report::{Outcome, Run, github, text};
+use crate::report::{Outcome, Run, github, summary, text};
 use crate::settings::{GithubSettings, MetricsSettings, NotifySettings, Settings, duration};
-use crate::{Choice, Stepping, Wait, World, tick};
+use crate::{Choice, Stepping, Wait, World, tell_story, tick};
 
 pub(super) async fn run(
     options: &cli::Step,
@@ -71,7 +71,17 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
         choice,
         wait: wait(options.wait.as_deref(), settings)?,
     };
-    tick(&mut world, &stepping).await
+    let mut run = tick(&mut world, &stepping).await?;
+    if wants_summary(settings) {
+        tell_story(&world, &mut run).await;
+    }
+    Ok(run)
+}
+
+/// Does a workflow show what happened?
+pub(super) fn wants_summary(settings: &Settings) -> bool {
+    let runner = settings.github.as_ref();
+    runner.is_some_and(|runner| runner.summary.is_some())
 }
 
 /// The exit code of a run of steps, as `--fail-on` wants it.
@@ -127,10 +137,7 @@ pub(super) fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) 
     };
     streams.note(&github::annotations(run))?;
     append(runner.output.as_deref(), &github::outputs(run)?)?;
-    append(
-        runner.summary.as_deref(),
-        &github::summary(run, settings.now),
-    )
+    append(runner.summary.as_deref(), &summary(run, settings.now))
 }
 
 /// Adds to a file of the runner.

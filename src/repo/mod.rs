@@ -37,6 +37,7 @@ pub mod rollout;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trail;
 pub mod trailers;
 mod transport;
 

@@ -3,11 +3,14 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::api::{Phase, Status};
 use crate::decide::{Action, Measurement, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
+
+use super::Point;
 
 /// Version of the JSON output.
 pub const VERSION: u32 = 1;
@@ -33,6 +36,9 @@ pub struct Run {
     /// Sentences that are no part of a result.
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// The address below which the commits are shown, where it is known.
+    #[serde(skip)]
+    pub commits_at: Option<Url>,
 }
 
 /// One Canary in one run.
@@ -86,6 +92,10 @@ pub struct Outcome {
     /// Findings that did not stop it.
     #[serde(skip)]
     pub warnings: Vec<Diagnostic>,
+    /// What is known of the rollout before and up to this run, oldest first; empty
+    /// unless somebody asked.
+    #[serde(skip)]
+    pub past: Vec<Point>,
 }
 
 impl Run {
@@ -100,6 +110,7 @@ impl Run {
             results,
             errors: Vec::new(),
             notes: Vec::new(),
+            commits_at: None,
         }
     }
 
@@ -192,6 +203,7 @@ impl Outcome {
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
+            past: Vec::new(),
         }
     }
 
@@ -221,6 +233,7 @@ impl Outcome {
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
+            past: Vec::new(),
         }
     }
 
@@ -252,6 +265,16 @@ impl Outcome {
     #[must_use]
     pub fn went_back(&self) -> bool {
         matches!(self.action, Action::RolledBack | Action::Halted)
+    }
+
+    /// Was there nothing to do, and nothing to tell but that?
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let rests = matches!(
+            self.action,
+            Action::NotDue | Action::Idle | Action::Suspended
+        );
+        rests && self.commit.is_none() && self.errors().next().is_none()
     }
 
     /// Is its rollout under way?

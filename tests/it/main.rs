@@ -53,6 +53,8 @@ mod simulate;
 #[cfg(test)]
 mod strategies;
 #[cfg(test)]
+mod summary;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod webhooks;
