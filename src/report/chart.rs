@@ -9,6 +9,18 @@ use crate::api::Phase;
 /// Parts into which the time is cut: a value at each end of each of them.
 const PARTS: i64 = 100;
 
+/// The look: low, and with a line that is seen on white and on black.
+const CONFIG: &str = "---
+config:
+  xyChart:
+    width: 800
+    height: 280
+  themeVariables:
+    xyChart:
+      plotColorPalette: '#2f81f7'
+---
+";
+
 /// The state of a rollout since a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
@@ -46,7 +58,7 @@ pub fn weights(canary: &str, points: &[Point], now: Timestamp) -> Option<String>
         .collect();
     let (unit, length) = unit(seconds);
     let start = first.time.strftime("%Y-%m-%d %H:%M UTC");
-    let mut text = String::from("---\nconfig:\n  xyChart:\n    width: 800\n    height: 280\n---\n");
+    let mut text = String::from(CONFIG);
     // Writing to a String cannot fail.
     let _written = write!(
         text,
@@ -64,15 +76,16 @@ fn weight(points: &[Point], second: i64) -> i64 {
     point.map_or(0, |point| point.canary_weight.clamp(0, 100))
 }
 
-/// The unit in which people think of so long a time, and how many there are.
+/// A unit for so long a time, and how many there are. Twenty at least: Mermaid 10 puts
+/// the values where they would be if there were one more.
 fn unit(seconds: i64) -> (&'static str, f64) {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
     let (unit, length) = match seconds {
-        seconds if seconds <= MINUTE => ("seconds", 1),
-        seconds if seconds <= 2 * HOUR => ("minutes", MINUTE),
-        seconds if seconds <= 2 * DAY => ("hours", HOUR),
+        seconds if seconds < 20 * MINUTE => ("seconds", 1),
+        seconds if seconds < 20 * HOUR => ("minutes", MINUTE),
+        seconds if seconds < 20 * DAY => ("hours", HOUR),
         _ => ("days", DAY),
     };
     #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
@@ -139,6 +152,9 @@ mod tests {
           xyChart:
             width: 800
             height: 280
+          themeVariables:
+            xyChart:
+              plotColorPalette: '#2f81f7'
         ---
         xychart-beta
           title "Canary weight of test/podinfo"
@@ -155,10 +171,23 @@ mod tests {
         ]);
         let chart = weights("test/podinfo", &all, time("2026-01-01T04:00:00Z")).unwrap();
         assert!(
-            chart.contains("\"hours since 2026-01-01 00:00 UTC\" 0 --> 4\n"),
+            chart.contains("\"minutes since 2026-01-01 00:00 UTC\" 0 --> 240\n"),
             "{chart}"
         );
         assert_eq!(line(&chart).iter().filter(|one| **one == 40).count(), 76);
+    }
+
+    #[test]
+    fn a_time_has_a_unit_of_which_there_are_many() {
+        for (seconds, shown) in [
+            (90, ("seconds", 90.0)),
+            (1200, ("minutes", 20.0)),
+            (71_999, ("minutes", 1199.98)),
+            (72_000, ("hours", 20.0)),
+            (1_728_000, ("days", 20.0)),
+        ] {
+            assert_eq!(unit(seconds), shown);
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ fn a_chart_tells_of_the_whole_rollout_in_any_clone() {
     let folder = shallow(&world, "shallow");
     let text = summary(&world, &folder);
     assert_eq!(weights(&text), [0, 25, 50], "{text}");
-    let since = format!("minutes since {} UTC", began[..16].replace('T', " "));
+    let since = format!("seconds since {} UTC", began[..16].replace('T', " "));
     assert!(text.contains(&since), "{since}: {text}");
     // With everything there; the end is a part of it.
     world.prometheus.set("http_request", Says::Value(90.0));

@@ -78,7 +78,7 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
     insta::assert_snapshot!(text, @r#"
     ## Weirkeeper
 
-    > ⚠️ <b>test/podinfo is halted</b>: check failed: bad&#124;name \`x\` ::error::injected &#60;b&#62; @&#8203;team 5 (max 1)
+    > ⚠️ <b>test/podinfo is halted</b>: check failed: bad&#124;name &#96;x&#96; ::error::injected &#60;b&#62; @&#8203;team 5 (max 1)
 
     ### ⚠️ test/podinfo
 
@@ -89,7 +89,7 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
 
     | Check | Value | Bounds | Verdict | Samples |
     |---|---|---|---|---|
-    | bad&#124;name \`x\` ::error::injected &#60;b&#62; @&#8203;team | 5 | ≤ 1 | ❌ <b>fail</b> | – |
+    | bad&#124;name &#96;x&#96; ::error::injected &#60;b&#62; @&#8203;team | 5 | ≤ 1 | ❌ <b>fail</b> | – |
     | request-success-rate | 99.9 | ≥ 99 | ✅ pass | – |
 
     ```mermaid
@@ -98,17 +98,20 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
       xyChart:
         width: 800
         height: 280
+      themeVariables:
+        xyChart:
+          plotColorPalette: '#2f81f7'
     ---
     xychart-beta
       title "Canary weight of test/podinfo"
-      x-axis "minutes since 2026-01-01 00:04 UTC" 0 --> 2
+      x-axis "seconds since 2026-01-01 00:04 UTC" 0 --> 120
       y-axis "percent" 0 --> 100
       line [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25]
     ```
 
     <details><summary>Queries</summary>
 
-    bad&#124;name \`x\` ::error::injected &#60;b&#62; @&#8203;team
+    bad&#124;name &#96;x&#96; ::error::injected &#60;b&#62; @&#8203;team
 
     ```promql
     odd
@@ -172,10 +175,10 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
     active=false
     next-step-at=
     ");
-    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @r"
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
     ## Weirkeeper
 
-    > ❌ <b>Error: </b>there is no branch \`mian\` in remote \`origin\`
+    > ❌ <b>Error: </b>there is no branch &#96;mian&#96; in remote &#96;origin&#96;
     >
     > hint: it has main
 
