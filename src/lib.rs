@@ -48,5 +48,5 @@ pub mod yaml;
 
 pub use tick::{
     Choice, Merge, PullRequests, SaidIn, Saying, Shard, Stepping, Via, Wait, World, say, select,
-    tick,
+    tell_story, tick,
 };

@@ -7,9 +7,9 @@ use super::{Streams, author, shard};
 use crate::cli::{self, FailedStep, Format};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
-use crate::report::{Outcome, Run, github, text};
+use crate::report::{Outcome, Run, github, summary, text};
 use crate::settings::{MetricsSettings, Settings, duration};
-use crate::{Choice, Stepping, Wait, tick};
+use crate::{Choice, Stepping, Wait, tell_story, tick};
 
 pub(super) async fn run(
     options: &cli::Step,
@@ -46,7 +46,17 @@ pub(super) async fn step(options: &cli::Step, settings: &Settings) -> Result<Run
         choice,
         wait: wait(options.wait.as_deref(), settings)?,
     };
-    tick(&mut world, &stepping).await
+    let mut run = tick(&mut world, &stepping).await?;
+    if wants_summary(settings) {
+        tell_story(&world, &mut run).await;
+    }
+    Ok(run)
+}
+
+/// Does a workflow show what happened?
+pub(super) fn wants_summary(settings: &Settings) -> bool {
+    let runner = settings.github.as_ref();
+    runner.is_some_and(|runner| runner.summary.is_some())
 }
 
 /// The exit code of a run of steps, as `--fail-on` wants it.
@@ -97,7 +107,7 @@ pub(super) fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) 
             streams.error_of(&result.canary, error)?;
         }
     }
-    for_github(run, settings, &github::summary(run, settings.now), streams)
+    for_github(run, settings, &summary(run, settings.now), streams)
 }
 
 /// Gives a GitHub workflow its annotations, outputs and `summary`.

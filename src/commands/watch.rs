@@ -141,11 +141,7 @@ fn report(
             streams.print(&format!("{}\n", watched.told(ended)))?;
         }
     }
-    let mut summary = github::summary(&watched.run, clock.now());
-    let table = watched.table();
-    if summary.len() + table.len() <= github::SUMMARY_LIMIT {
-        summary.push_str(&table);
-    }
+    let summary = watched.summary(clock.now());
     step::for_github(&watched.run, settings, &summary, streams)
 }
 

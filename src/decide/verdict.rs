@@ -131,13 +131,20 @@ impl Measurement {
         self.verdict == Verdict::NoData && self.on_no_data == OnNoData::Hold
     }
 
-    /// The reading in words: `99.97`, `no series`.
+    /// The reading alone: `99.97`, `no series`.
     #[must_use]
-    pub fn shown(&self) -> String {
-        let shown = match self.reading.value() {
+    pub fn value(&self) -> String {
+        match self.reading.value() {
             Some(value) => short(value),
             None => self.reading.to_string(),
-        };
+        }
+    }
+
+    /// The reading in words, also when too few requests made it: `99.97`,
+    /// `99.97 from 3 of at least 100 requests`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let shown = self.value();
         match self.requests.filter(|requests| requests.are_few()) {
             Some(Requests { seen, needed }) => {
                 format!("{shown} from {} of at least {needed} requests", short(seen))

@@ -133,6 +133,12 @@ impl Notifier {
         }
     }
 
+    /// The address below which the commits are shown.
+    #[must_use]
+    pub fn commits(&self) -> Option<&url::Url> {
+        self.settings.commits.as_ref()
+    }
+
     /// Calls webhooks by `webhooks`, and AlertProviders with the trust and the
     /// proxies of `options`.
     #[must_use]

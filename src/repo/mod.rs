@@ -41,6 +41,7 @@ mod sign;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trail;
 pub mod trailers;
 mod transport;
 

@@ -1,7 +1,6 @@
 //! Findings about documents, with the line they are about.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -9,6 +8,8 @@ use serde_json::json;
 
 use crate::api::without_credentials;
 use crate::diagnostic::{Diagnostic, Position, Severity, Source};
+
+pub use super::github::findings as github;
 
 /// Columns after which a line is cut around what it is about.
 const WIDTH: usize = 120;
@@ -136,49 +137,6 @@ pub(crate) fn harmless(text: &str) -> String {
             _ => c,
         })
         .collect()
-}
-
-/// Renders each finding as a workflow command of GitHub Actions, one per line:
-/// GitHub shows them in the pull request, next to the line.
-#[must_use]
-pub fn github(diagnostics: &[Diagnostic]) -> String {
-    let mut commands = String::new();
-    for diagnostic in diagnostics {
-        let command = match diagnostic.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        let mut properties = Vec::new();
-        if let Some((source, span)) = &diagnostic.place {
-            let Position { line, column } = source.position(span.start);
-            properties.push(format!("file={}", property(&source.path)));
-            properties.push(format!("line={line}"));
-            properties.push(format!("col={column}"));
-        }
-        let title = diagnostic.field.as_deref().unwrap_or("Weirkeeper");
-        properties.push(format!("title={}", property(title)));
-        let mut message = diagnostic.message.clone();
-        if let Some(hint) = &diagnostic.hint {
-            message.push_str("\nhelp: ");
-            message.push_str(hint);
-        }
-        let properties = properties.join(",");
-        // Writing to a String cannot fail.
-        writeln!(commands, "::{command} {properties}::{}", data(&message)).ok();
-    }
-    commands
-}
-
-/// Escapes the message of a workflow command.
-fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-/// Escapes a property of a workflow command.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 /// The findings as JSON: `{"version": 1, "errors": N, "warnings": N,

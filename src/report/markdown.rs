@@ -61,9 +61,11 @@ impl Document {
         self.line(format!("{marks} {}\n", text.as_str()));
     }
 
-    /// Adds a paragraph.
+    /// Adds a paragraph, if there is something in it.
     pub fn paragraph(&mut self, text: Inline) {
-        self.line(format!("{}\n", text.as_str()));
+        if !text.as_str().is_empty() {
+            self.line(format!("{}\n", text.as_str()));
+        }
     }
 
     /// Adds a quotation that stands out, with a paragraph each.

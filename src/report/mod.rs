@@ -1,5 +1,6 @@
 //! What people and machines read: text, GitHub annotations, JSON.
 
+pub mod chart;
 pub mod diagnostics;
 pub mod github;
 pub mod history;
@@ -7,8 +8,13 @@ pub mod markdown;
 pub mod message;
 mod outcome;
 pub mod preview;
+mod summary;
+#[cfg(test)]
+mod testing;
 pub mod text;
 mod watched;
 
+pub use chart::Point;
 pub use outcome::{Outcome, Proposal, Run, VERSION};
+pub use summary::summary;
 pub use watched::{Ended, News, Watched};

@@ -3,11 +3,14 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use url::Url;
 
 use crate::api::{Phase, Status};
 use crate::decide::{Action, Measurement, Plan};
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
+
+use super::Point;
 
 /// Version of the JSON output.
 pub const VERSION: u32 = 1;
@@ -37,6 +40,9 @@ pub struct Run {
     /// as one.
     #[serde(skip)]
     pub earlier: Vec<Outcome>,
+    /// The address below which the commits are shown, where it is known.
+    #[serde(skip)]
+    pub commits_at: Option<Url>,
 }
 
 /// One Canary in one run.
@@ -97,6 +103,10 @@ pub struct Outcome {
     /// Findings that did not stop it.
     #[serde(skip)]
     pub warnings: Vec<Diagnostic>,
+    /// What is known of the rollout before and up to this run, oldest first; empty
+    /// unless somebody asked.
+    #[serde(skip)]
+    pub past: Vec<Point>,
 }
 
 /// A pull request of GitHub.
@@ -121,6 +131,7 @@ impl Run {
             errors: Vec::new(),
             notes: Vec::new(),
             earlier: Vec::new(),
+            commits_at: None,
         }
     }
 
@@ -219,6 +230,7 @@ impl Outcome {
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
+            past: Vec::new(),
         }
     }
 
@@ -250,6 +262,7 @@ impl Outcome {
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
+            past: Vec::new(),
         }
     }
 
@@ -293,7 +306,17 @@ impl Outcome {
         self.is_active() || self.next_step_at.is_some() || is_new
     }
 
-    /// Is its rollout under way? What a pull request proposes has not happened yet.
+    /// Was there nothing to do, and nothing to tell but that?
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        let rests = matches!(
+            self.action,
+            Action::NotDue | Action::Idle | Action::Suspended
+        );
+        rests && self.commit.is_none() && self.errors().next().is_none()
+    }
+
+    /// Is its rollout under way?
     #[must_use]
     pub fn is_active(&self) -> bool {
         let before = self.before.as_ref().filter(|_| self.pull_request.is_some());

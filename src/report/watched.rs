@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Outcome, Run, github, text};
+use super::markdown::{Document, Inline};
+use super::{Outcome, Run, summary, text};
 use crate::decide::Action;
 use crate::error::{Error, Result};
 
@@ -68,7 +69,7 @@ pub struct Watched {
 #[derive(Debug)]
 struct Step {
     json: Value,
-    row: String,
+    row: Vec<Inline>,
 }
 
 /// What is new after a run: positions of its results, and of its errors.
@@ -171,24 +172,41 @@ impl Watched {
         Ok(value)
     }
 
-    /// The steps as a table of Markdown; empty when one run says it all.
+    /// The job summary: that of the last results, and every step before them.
     #[must_use]
-    pub fn table(&self) -> String {
+    pub fn summary(&self, now: Timestamp) -> String {
+        summary::with(&self.run, self.table(), now)
+    }
+
+    /// The steps as a table; empty when one run says it all.
+    fn table(&self) -> Document {
+        let mut document = Document::default();
         if self.ticks < 2 || self.steps.is_empty() {
-            return String::new();
+            return document;
         }
-        let mut text = String::from(
-            "\n### Steps\n\n| Time | Canary | Phase | Primary / canary | Step | Commit |\n\
-             |---|---|---|---|---|---|\n",
-        );
         let left_out = self.steps.len().saturating_sub(ROWS);
-        for step in self.steps.iter().skip(left_out) {
-            text.push_str(&step.row);
-        }
+        let rows = self
+            .steps
+            .iter()
+            .skip(left_out)
+            .map(|step| step.row.clone());
+        document.heading(3, Inline::ours("Steps"));
+        document.table(
+            &[
+                "Time",
+                "Canary",
+                "Phase",
+                "Primary / canary",
+                "Step",
+                "Commit",
+            ],
+            rows,
+        );
         if left_out > 0 {
-            text.push_str(&format!("\n{left_out} earlier steps are left out.\n"));
+            let text = format!("{left_out} earlier steps are left out.");
+            document.paragraph(Inline::text(&text));
         }
-        text
+        document
     }
 
     /// How it ended, in one line.
@@ -223,21 +241,24 @@ fn is_idle(result: &Outcome) -> bool {
     matches!(result.action, Action::Idle | Action::NotDue) && result.commit.is_none()
 }
 
-fn row(result: &Outcome, at: Timestamp) -> String {
+fn row(result: &Outcome, at: Timestamp) -> Vec<Inline> {
     let phase = result.phase.map(|phase| phase.to_string());
     let weights = result
         .primary_weight
         .zip(result.canary_weight)
         .map(|(primary, canary)| format!("{primary} / {canary}"));
     let commit = result.commit.as_deref().map(text::short);
-    format!(
-        "| {at} | {} | {} | {} | {} | {} |\n",
-        github::cell(&result.canary),
+    [
+        at.to_string(),
+        result.canary.clone(),
         phase.unwrap_or_default(),
         weights.unwrap_or_default(),
-        github::cell(result.reasons.first().map_or("", String::as_str)),
-        commit.unwrap_or_default(),
-    )
+        result.reasons.first().cloned().unwrap_or_default(),
+        commit.unwrap_or_default().to_owned(),
+    ]
+    .iter()
+    .map(|text| Inline::text(text))
+    .collect()
 }
 
 /// What a result says, times aside.

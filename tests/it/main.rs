@@ -55,6 +55,8 @@ mod simulate;
 #[cfg(test)]
 mod strategies;
 #[cfg(test)]
+mod summary;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod watch;

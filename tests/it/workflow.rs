@@ -40,7 +40,7 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
       commit [COMMIT]
       next step not before 2026-01-01T00:07:00Z
     ----- stderr
-    ::warning title=Weirkeeper::test/podinfo: check failed: bad|name `x`%0A::error::injected <b> @team 5 (max 1); failed checks 1 of 3
+    ::warning file=apps/podinfo/canary.yaml,line=5,col=9,title=test/podinfo is halted::check failed: bad|name `x`%0A::error::injected <b> @team 5 (max 1)%0Afailed checks 1 of 3
     ");
     // No line is taken for a command of the workflow, but for the one that is meant to be one.
     let commands = |line: &&str| line.trim_start().starts_with("::");
@@ -74,27 +74,44 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
     let results: serde_json::Value = serde_json::from_str(&value("results")).unwrap();
     assert_eq!(results[0]["action"], "halted");
     let text = fs_err::read_to_string(&summary).unwrap();
-    let text = text.replace(&world.tip(), "[COMMIT]");
+    let text = text.replace(&world.tip()[..8], "[COMMIT]");
     insta::assert_snapshot!(text, @r#"
     ## Weirkeeper
 
-    | Canary | Phase | Primary / canary | Step | Next step |
-    |---|---|---|---|---|
-    | test/podinfo | Progressing | 75 / 25 | ⚠️ check failed: bad\|name \`x\` ::error::injected &lt;b&gt; &#64;team 5 (max 1) | 2026-01-01T00:07:00Z |
+    > ⚠️ <b>test/podinfo is halted</b>: check failed: bad&#124;name &#96;x&#96; ::error::injected &#60;b&#62; @&#8203;team 5 (max 1)
 
-    ### test/podinfo
+    ### ⚠️ test/podinfo
+
+    <b>Progressing</b> · canary 25 % · revision <code>bb1ec46e</code> · commit <code>[COMMIT]</code>
 
     - failed checks 1 of 3
-    - commit [COMMIT]
+    - next step not before 2026-01-01 00:07:00 UTC
 
-    | Check | Value | Bounds | Verdict |
-    |---|---|---|---|
-    | bad\|name \`x\` ::error::injected &lt;b&gt; &#64;team | 5 | ≤ 1 | **fail** |
-    | request-success-rate | 99.9 | ≥ 99 | pass |
+    | Check | Value | Bounds | Verdict | Samples |
+    |---|---|---|---|---|
+    | bad&#124;name &#96;x&#96; ::error::injected &#60;b&#62; @&#8203;team | 5 | ≤ 1 | ❌ <b>fail</b> | – |
+    | request-success-rate | 99.9 | ≥ 99 | ✅ pass | – |
+
+    ```mermaid
+    ---
+    config:
+      xyChart:
+        width: 800
+        height: 280
+      themeVariables:
+        xyChart:
+          plotColorPalette: '#2f81f7'
+    ---
+    xychart-beta
+      title "Canary weight of test/podinfo"
+      x-axis "seconds since 2026-01-01 00:04 UTC" 0 --> 120
+      y-axis "percent" 0 --> 100
+      line [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25]
+    ```
 
     <details><summary>Queries</summary>
 
-    bad\|name \`x\` ::error::injected &lt;b&gt; &#64;team
+    bad&#124;name &#96;x&#96; ::error::injected &#60;b&#62; @&#8203;team
 
     ```promql
     odd
@@ -137,7 +154,7 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
 
     </details>
 
-    <sub>2026-01-01T00:06:00Z</sub>
+    <sub>2026-01-01 00:06:00 UTC</sub>
     "#);
 
     // A run that cannot begin gives outputs, too.
@@ -158,14 +175,14 @@ fn a_workflow_gets_outputs_summary_and_annotations() {
     active=false
     next-step-at=
     ");
-    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @r"
+    insta::assert_snapshot!(fs_err::read_to_string(&summary).unwrap(), @"
     ## Weirkeeper
 
+    > ❌ <b>Error: </b>there is no branch &#96;mian&#96; in remote &#96;origin&#96;
+    >
+    > hint: it has main
 
-    > **Error:** there is no branch \`mian\` in remote \`origin\`
-    > it has main
-
-    <sub>2026-01-01T00:06:00Z</sub>
+    <sub>2026-01-01 00:06:00 UTC</sub>
     ");
 }
 

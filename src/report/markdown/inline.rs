@@ -26,21 +26,15 @@ impl Inline {
         let mut safe = String::with_capacity(text.len());
         for (index, c) in text.char_indices() {
             match c {
-                '\\' | '`' | '*' | '_' | '[' | ']' | '~' => {
-                    safe.push('\\');
-                    safe.push(c);
+                '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '<' | '>' | '&' | '|' => {
+                    entity(&mut safe, c);
                 }
                 // Markup only where a line begins, and a line may begin here.
-                '-' | '+' | '=' if index == 0 => {
-                    safe.push('\\');
-                    safe.push(c);
-                }
+                '-' | '+' | '=' if index == 0 => entity(&mut safe, c),
                 '.' | ')' if is_number(&text[..index]) && ends_word(&text[index + 1..]) => {
-                    safe.push('\\');
-                    safe.push(c);
+                    entity(&mut safe, c);
                 }
                 '@' | '#' => safe.push_str(&format!("{c}&#8203;")),
-                '<' | '>' | '&' | '|' => entity(&mut safe, c),
                 // Mathematics.
                 '$' => safe.push_str("<span>$</span>"),
                 ':' if text[index..].starts_with("://") => entity(&mut safe, c),
@@ -124,6 +118,7 @@ fn ends_word(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with([' ', '\t'])
 }
 
+/// Unlike a backslash, this works inside of HTML, too.
 fn entity(text: &mut String, c: char) {
     // Writing to a String cannot fail.
     let _written = write!(text, "&#{};", u32::from(c));

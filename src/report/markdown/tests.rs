@@ -17,12 +17,12 @@ fn whole(document: &Document) -> String {
 
 #[test]
 fn text_of_others_is_data() {
-    insta::assert_snapshot!(Inline::text(HOSTILE).as_str(), @r"@&#8203;octocat \`x\` &#124; &#60;script&#62;alert(1)&#60;/script&#62; \[a\](http&#58;//b) \*\*b\*\* \_i\_ #&#8203;12 \~\~s\~\~ <span>$</span>x<span>$</span> \\ &#38;amp; ::error::x #&#8203;#&#8203; heading  \`\`\` &#60;/details&#62; &#124; a &#124;");
+    insta::assert_snapshot!(Inline::text(HOSTILE).as_str(), @"@&#8203;octocat &#96;x&#96; &#124; &#60;script&#62;alert(1)&#60;/script&#62; &#91;a&#93;(http&#58;//b) &#42;&#42;b&#42;&#42; &#95;i&#95; #&#8203;12 &#126;&#126;s&#126;&#126; <span>$</span>x<span>$</span> &#92; &#38;amp; ::error::x #&#8203;#&#8203; heading  &#96;&#96;&#96; &#60;/details&#62; &#124; a &#124;");
     for (text, shown) in [
-        ("- item", r"\- item"),
-        ("12. item", r"12\. item"),
+        ("- item", "&#45; item"),
+        ("12. item", "12&#46; item"),
         ("1.5 of 2.", "1.5 of 2."),
-        ("===", r"\==="),
+        ("===", "&#61;=="),
         ("a - b", "a - b"),
         ("see WWW.example.com", "see WWW&#46;example.com"),
         ("  a\tb  ", "a b"),
@@ -196,12 +196,7 @@ proptest! {
             let entity = ours[..at].ends_with('&');
             prop_assert!(entity || ours[at + sign.len()..].starts_with('\u{200b}'), "{safe:?}");
         }
-        let mut escaped = false;
-        for c in ours.chars() {
-            prop_assert!(escaped || !"`*_[]~".contains(c), "{safe:?}");
-            escaped = !escaped && c == '\\';
-        }
-        prop_assert!(!escaped, "{safe:?}");
+        prop_assert!(!ours.contains(|c: char| "\\`*_[]~".contains(c)), "{safe:?}");
     }
 
     #[test]
