@@ -2,6 +2,7 @@
 //! stand in for it. Nothing here does anything.
 
 mod commit;
+mod doctor;
 mod fail_on;
 mod given;
 mod watch;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 pub use commit::{AutoMerge, Commit, CommitVia};
+pub use doctor::Doctor;
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
 pub use watch::Watch;
@@ -126,6 +128,8 @@ pub enum Command {
     Watch(Watch),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
+    /// Find out what keeps rollouts from going on: token, rules, schedule, metrics; writes nothing
+    Doctor(Doctor),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),
     /// Show every problem of the documents in files or folders

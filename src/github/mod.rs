@@ -3,11 +3,12 @@
 //! [`GitHub`] is one repository at one GitHub (github.com or an Enterprise
 //! server). One file per area says what is asked and what of the answer is read.
 
+mod access;
 mod ask;
 mod commits;
 mod refused;
-mod runs;
 mod rules;
+mod runs;
 mod statuses;
 mod transport;
 mod workflows;
@@ -30,11 +31,12 @@ use crate::http::{Client, Options, Pause, Retry};
 use crate::settings::GithubSettings;
 use transport::Transport;
 
+pub use access::{Access, ListedCommit, Permissions, Protection, TokenKind};
 pub use ask::Ask;
 pub use commits::{BranchCommit, NewCommit};
 pub use refused::Refused;
-pub use runs::{Runs, RunsOf, WorkflowRun};
 pub use rules::{Rule, Way};
+pub use runs::{Runs, RunsOf, WorkflowRun};
 pub use statuses::{CommitStatus, State};
 pub use workflows::Workflow;
 
