@@ -126,7 +126,11 @@ impl Finding {
 
     /// What GitHub did not tell: nobody knows.
     fn untold(area: Area, refused: Refused) -> Self {
-        Self::error(area, Level::Unknown, &refused.into())
+        let finding = Self::error(area, Level::Unknown, &refused.into());
+        match finding.advice.is_empty() {
+            true => finding.advise("ask again in a while: it is GitHub that has trouble"),
+            false => finding,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Every request is written down ([`GitHub::requests`]).
 
+mod access;
 mod statuses;
 mod workflows;
 
@@ -40,6 +41,7 @@ pub(crate) type Shared = Arc<Mutex<Known>>;
 pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
+    access: access::Access,
     statuses: statuses::Statuses,
     workflows: workflows::Workflows,
 }
@@ -71,6 +73,7 @@ impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
         let rest = Router::new()
+            .merge(access::routes())
             .merge(statuses::routes())
             .merge(workflows::routes());
         let app = Router::new()
