@@ -3,6 +3,7 @@
 
 mod comment;
 mod commit;
+mod doctor;
 mod fail_on;
 mod given;
 mod preview;
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 
 pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
+pub use doctor::Doctor;
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
 pub use preview::Preview;
@@ -132,6 +134,8 @@ pub enum Command {
     Plan(Plan),
     /// Show what a pull request does to rollouts; writes nothing but its comment
     Preview(Preview),
+    /// Find out what keeps rollouts from going on: token, rules, schedule, metrics; writes nothing
+    Doctor(Doctor),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),
     /// Show every problem of the documents in files or folders

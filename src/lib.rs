@@ -18,6 +18,7 @@
 //! | [`render`] | from a plan to edits of manifests |
 //! | [`notify`] | tells hooks and alert providers what happened, after the push |
 //! | [`report`] | the outcome as text, JSON, annotations and summary |
+//! | [`doctor`] | finds out what keeps rollouts from going on |
 //! | [`commands`] | one file per command |
 //!
 //! [`webhook`] is how gates and hooks are called, [`http`] the one client below it.
@@ -30,6 +31,7 @@ pub mod commands;
 pub mod comment;
 pub mod decide;
 pub mod diagnostic;
+pub mod doctor;
 pub mod error;
 pub mod github;
 pub mod http;

@@ -89,7 +89,7 @@ impl fmt::Debug for SignKey {
     }
 }
 
-fn sign_key() -> impl TypedValueParser<Value = SignKey> {
+pub(super) fn sign_key() -> impl TypedValueParser<Value = SignKey> {
     path().map(SignKey)
 }
 

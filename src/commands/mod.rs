@@ -2,6 +2,7 @@
 
 mod comment;
 mod demo;
+mod doctor;
 mod history;
 mod init;
 mod people;
@@ -114,6 +115,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Render(options) => render::run(options, settings, streams),
         Command::SetWeights(options) => set_weights::run(options, streams),
         Command::Status(options) => status::run(options, settings, streams),
+        Command::Doctor(options) => doctor::run(options, settings, streams).await,
         Command::Init(options) => init::run(options, settings, streams),
         Command::History(options) => history::run(options, settings, streams).await,
         Command::Approve(options) => {

@@ -3,6 +3,7 @@
 //! [`GitHub`] is one repository at one GitHub (github.com or an Enterprise
 //! server). One file per area says what is asked and what of the answer is read.
 
+mod access;
 mod ask;
 mod collaborators;
 mod comments;
@@ -36,6 +37,7 @@ use crate::http::{Client, Options, Pause, Retry};
 use crate::settings::GithubSettings;
 use transport::Transport;
 
+pub use access::{Access, ListedCommit, Permissions, Protection, TokenKind};
 pub use ask::Ask;
 pub use collaborators::{Permission, User};
 pub use comments::{Author, Comment, Kept};

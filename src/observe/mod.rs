@@ -5,10 +5,12 @@ mod clients;
 mod metric;
 pub mod metrics;
 mod observer;
+mod reach;
 mod readiness;
 
 pub use applied::{Revisions, commit_of};
 pub use observer::{Observer, Subject};
+pub use reach::{Reached, Server};
 pub use readiness::{Measured, Pods, readiness};
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ mod objects;
 mod options;
 mod process;
 pub mod push;
+mod reach;
 pub mod retry;
 pub mod rollout;
 mod sign;

@@ -134,6 +134,7 @@ impl Watched {
         let all = &mut self.run;
         all.pushed |= run.pushed;
         all.head = run.head.or(all.head.take());
+        all.commits_at = run.commits_at.or(all.commits_at.take());
         all.errors = run.errors;
         for result in run.results {
             let same = |known: &&mut Outcome| known.canary == result.canary;

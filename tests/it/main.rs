@@ -13,6 +13,8 @@ mod deleted;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod fail_on;

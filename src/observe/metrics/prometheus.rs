@@ -75,6 +75,12 @@ impl Prometheus {
         self
     }
 
+    /// Where it is, without secrets.
+    #[must_use]
+    pub fn address(&self) -> String {
+        crate::http::masked(&self.address)
+    }
+
     /// Evaluates `query` at `at`.
     ///
     /// The query is sent as it is, without the white space around it. Attempts

@@ -24,6 +24,8 @@ pub(crate) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 pub(crate) enum Says {
     /// One series with this value, at every time that is asked for.
     Value(f64),
+    /// A series for each value of a label.
+    Series(&'static str, Vec<String>),
     /// No series.
     Nothing,
     /// 400 with this error.
@@ -131,6 +133,11 @@ fn answer(
     let key = if kind == "vector" { "value" } else { "values" };
     let result = match says {
         Says::Value(value) => json!([{"metric": {}, key: points(value.to_string())}]),
+        Says::Series(label, values) => {
+            let one =
+                |value: &String| json!({"metric": {label: value}, key: points("1".to_owned())});
+            values.iter().map(one).collect()
+        }
         Says::Nothing => json!([]),
         Says::Refusal(error) => {
             let body = json!({"status": "error", "errorType": "bad_data", "error": error});

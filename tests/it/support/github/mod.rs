@@ -3,6 +3,7 @@
 //!
 //! Every request is written down ([`GitHub::requests`]).
 
+mod access;
 mod comments;
 mod statuses;
 mod workflows;
@@ -45,6 +46,7 @@ pub(crate) type Shared = Arc<Mutex<Known>>;
 pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
+    access: access::Access,
     statuses: statuses::Statuses,
     comments: comments::Comments,
     workflows: workflows::Workflows,
@@ -77,6 +79,7 @@ impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
         let rest = Router::new()
+            .merge(access::routes())
             .merge(statuses::routes())
             .merge(comments::routes())
             .merge(workflows::routes());

@@ -1,0 +1,47 @@
+//! `doctor`.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::commit::SignKey;
+use super::given::{Given, given};
+use super::{CommitVia, Metrics, Select};
+
+/// `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// Which Canaries.
+    #[command(flatten)]
+    pub select: Select,
+    /// Where metrics come from.
+    #[command(flatten)]
+    pub metrics: Metrics,
+    /// The branch that steps are committed to; default the one checked out
+    #[arg(long, value_name = "NAME", env = "WEIRKEEPER_BRANCH")]
+    pub branch: Option<String>,
+    /// How commits are to reach the branch; default what the workflow says, else git
+    #[arg(long, value_name = "WAY", env = "WEIRKEEPER_COMMIT_VIA", value_parser = given::<CommitVia>())]
+    pub commit_via: Option<Given<CommitVia>>,
+    /// SSH key that commits are signed with
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_SIGN_KEY", value_parser = super::commit::sign_key(), hide_env_values = true)]
+    pub sign_key: Option<SignKey>,
+    /// Limit of each check
+    #[arg(long, value_name = "DUR", default_value = "30s")]
+    pub deadline: String,
+}
+
+impl Doctor {
+    /// How commits are to reach the branch, when that is said.
+    #[must_use]
+    pub fn commit_via(&self) -> Option<CommitVia> {
+        Given::of(self.commit_via)
+    }
+
+    /// Are commits signed?
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        let key = self.sign_key.as_ref().map(SignKey::given);
+        key.is_some_and(|key| key != Path::new(""))
+    }
+}

@@ -1,0 +1,239 @@
+//! Finds out what keeps rollouts from going on, before a release does.
+//!
+//! Nothing is written, no webhook is called, nobody is told. One file per area;
+//! each check is a question with a time limit and its [`Finding`]s. What cannot be
+//! asked is [`Level::Unknown`], which is no problem by itself: outside of GitHub
+//! nobody knows about its workflows.
+
+mod applied;
+mod cron;
+mod git;
+mod metrics;
+mod rules;
+mod servers;
+mod token;
+mod workflow;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cli::CommitVia;
+use crate::error::Error;
+use crate::github::{GitHub, Refused};
+use crate::observe::{Observer, Subject};
+use crate::repo::branch::Branch;
+use crate::repo::git::Repository;
+use crate::repo::rollout::Rollout;
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// Nobody could be asked.
+    Unknown,
+    /// It works, or may work, and could be better.
+    Warning,
+    /// Rollouts do not go on like this.
+    Problem,
+}
+
+/// What a check is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Area {
+    /// Git and the remote.
+    Git,
+    /// The token for GitHub.
+    Token,
+    /// Rules of the branch.
+    Rules,
+    /// The workflow that takes steps.
+    Workflow,
+    /// The documents.
+    Canary,
+    /// Prometheus itself.
+    Prometheus,
+    /// What is measured.
+    Metric,
+    /// How a workload is known to be ready.
+    Readiness,
+    /// How a commit is known to run in the cluster.
+    Applied,
+}
+
+/// The result of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What it is about.
+    pub area: Area,
+    /// Which one of them: a Canary, a file, an address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// How it came out.
+    pub level: Level,
+    /// What was found, in a sentence without a full stop.
+    pub found: String,
+    /// What to do about it.
+    pub advice: Vec<String>,
+}
+
+impl Finding {
+    /// A finding.
+    #[must_use]
+    pub fn new(area: Area, level: Level, found: impl Into<String>) -> Self {
+        Self {
+            area,
+            about: None,
+            level,
+            found: found.into(),
+            advice: Vec::new(),
+        }
+    }
+
+    /// A finding about an error, with its hints.
+    #[must_use]
+    pub fn error(area: Area, level: Level, error: &Error) -> Self {
+        let places = error.diagnostics().iter().map(|found| {
+            let place = found.location().unwrap_or_default();
+            format!("{place} {}", found.message).trim().to_owned()
+        });
+        Self {
+            advice: places.chain(error.hints().iter().cloned()).collect(),
+            ..Self::new(area, level, error.chain())
+        }
+    }
+
+    /// Says which one it is about.
+    #[must_use]
+    pub fn about(mut self, what: impl Into<String>) -> Self {
+        self.about = Some(what.into());
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice.push(advice.into());
+        self
+    }
+
+    /// What GitHub did not tell: nobody knows.
+    fn untold(area: Area, refused: Refused) -> Self {
+        let finding = Self::error(area, Level::Unknown, &refused.into());
+        match finding.advice.is_empty() {
+            true => finding.advise("ask again in a while: it is GitHub that has trouble"),
+            false => finding,
+        }
+    }
+}
+
+/// What is looked at, and who is asked.
+#[derive(Debug)]
+pub struct Doctor {
+    /// The folder with the checked-out files.
+    pub folder: PathBuf,
+    /// The repository around it, or why there is none.
+    pub repository: Result<Repository, Error>,
+    /// The branch that steps are committed to, or why it is not known.
+    pub branch: Result<Branch, Error>,
+    /// The remote it is pushed to.
+    pub remote: Option<String>,
+    /// The repository at GitHub.
+    pub github: GitHub,
+    /// How commits are to reach the branch, when that is said.
+    pub via: Option<CommitVia>,
+    /// Are commits signed?
+    pub signs: bool,
+    /// Who asks Prometheus.
+    pub observer: Observer,
+    /// The Canaries with what they act on.
+    pub rollouts: Vec<Rollout>,
+    /// The time it is.
+    pub now: Timestamp,
+    /// Limit of each check.
+    pub limit: Duration,
+}
+
+impl Doctor {
+    /// Carries out every check, all at the same time. In the order of [`Area`].
+    pub async fn look(&self) -> Vec<Finding> {
+        let callers = workflow::callers(&self.folder);
+        let via = self.via.or_else(|| workflow::via(&callers));
+        let via = via.unwrap_or_default();
+        let (git, token, rules, workflow, prometheus, applied) = tokio::join!(
+            self.limited(Area::Git, self.git()),
+            self.limited(Area::Token, self.token()),
+            self.limited(Area::Rules, self.rules(via)),
+            self.limited(Area::Workflow, self.workflow(&callers, via)),
+            self.prometheus(),
+            join_all(self.rollouts.iter().map(|rollout| async {
+                let found = self.limited(Area::Applied, self.applied(rollout)).await;
+                of(rollout, found)
+            })),
+        );
+        let mut all = [git, token, rules, workflow, prometheus, applied.concat()].concat();
+        all.sort_by_key(|finding| finding.area);
+        all
+    }
+
+    /// What a check finds, if it does not take too long.
+    async fn limited(&self, area: Area, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+        match tokio::time::timeout(self.limit, check).await {
+            Ok(found) => found,
+            Err(_elapsed) => {
+                let limit = self.limit.as_secs();
+                let finding =
+                    Finding::new(area, Level::Unknown, format!("no answer within {limit} s"));
+                vec![
+                    finding
+                        .advise("give more time with --deadline, or find out what is slow with -v"),
+                ]
+            }
+        }
+    }
+
+    /// Does the way to GitHub lead anywhere? Else why not.
+    fn github_is_known(&self, area: Area) -> Result<(), Finding> {
+        if self.github.repository().is_err() {
+            let finding = Finding::new(area, Level::Unknown, "the remote is not at GitHub");
+            return Err(finding.advise(
+                "set GITHUB_REPOSITORY to OWNER/NAME, and GITHUB_API_URL for an Enterprise server",
+            ));
+        }
+        match self.github.is_known() {
+            true => Ok(()),
+            false => {
+                let finding = Finding::new(area, Level::Unknown, "there is no token for GitHub");
+                Err(finding.advise("give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN"))
+            }
+        }
+    }
+}
+
+/// Findings about a rollout.
+fn of(rollout: &Rollout, mut found: Vec<Finding>) -> Vec<Finding> {
+    let id = rollout.canary.id();
+    for finding in &mut found {
+        finding.about = Some(match finding.about.take() {
+            Some(what) => format!("{id} {what}"),
+            None => id.clone(),
+        });
+    }
+    found
+}
+
+/// What a rollout's questions are about.
+fn subject<'a>(rollout: &'a Rollout, primary: &'a str) -> Subject<'a> {
+    Subject {
+        canary: &rollout.canary,
+        templates: &rollout.templates,
+        primary,
+    }
+}
