@@ -1,6 +1,7 @@
 //! What can be typed: the command line and the environment variables that
 //! stand in for it. Nothing here does anything.
 
+mod comment;
 mod commit;
 mod given;
 
@@ -10,6 +11,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
 pub use given::Given;
 
@@ -142,6 +144,8 @@ pub enum Command {
     Resume(Person),
     /// Release a revision that failed again: a commit
     Retry(Person),
+    /// Do what a comment at GitHub asks for: `/weirkeeper approve NS/NAME`; for workflows
+    Comment(Comment),
     /// Run the engine over scripted observations, in memory
     Simulate(Simulate),
     /// Run a release and a rollback in a temporary repository

@@ -34,7 +34,7 @@ pub(crate) use asking::Asking;
 pub use choose::{Choice, Shard, select};
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
-pub use people::{Saying, say};
+pub use people::{SaidIn, Saying, say};
 use publish::Published;
 pub(crate) use tree::Tree;
 pub use via::{Merge, PullRequests, Via};

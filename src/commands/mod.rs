@@ -1,5 +1,6 @@
 //! One file per command: settings in, results to the two streams, exit code out.
 
+mod comment;
 mod demo;
 mod history;
 mod init;
@@ -119,6 +120,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Pause(options) => people::run(options, Word::Pause, settings, streams).await,
         Command::Resume(options) => people::run(options, Word::Resume, settings, streams).await,
         Command::Retry(options) => people::run(options, Word::Retry, settings, streams).await,
+        Command::Comment(options) => comment::run(options, settings, streams).await,
         Command::Simulate(options) => simulate::run(options, settings, streams),
         Command::Demo(options) => demo::run(options, settings, streams).await,
     }

@@ -4,7 +4,11 @@
 //! server). One file per area says what is asked and what of the answer is read.
 
 mod ask;
+mod collaborators;
+mod deployments;
+mod reactions;
 mod refused;
+mod replies;
 mod statuses;
 mod transport;
 
@@ -27,7 +31,11 @@ use crate::settings::GithubSettings;
 use transport::Transport;
 
 pub use ask::Ask;
+pub use collaborators::{Permission, User};
+pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewStatus};
+pub use reactions::Reaction;
 pub use refused::Refused;
+pub use replies::{Head, HeadRepository, Remark};
 pub use statuses::{CommitStatus, State};
 
 /// Version of the API that is asked for.

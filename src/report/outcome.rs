@@ -59,6 +59,9 @@ pub struct Outcome {
     pub revision: Option<String>,
     /// The commit of the step, if there was one.
     pub commit: Option<String>,
+    /// The comment that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// When the next tick is due.
     pub next_step_at: Option<Timestamp>,
     /// Seconds after which the tick came; `None` when nothing was due, or just in
@@ -181,6 +184,7 @@ impl Outcome {
             failed_checks: status.map_or(0, |status| status.failed_checks),
             revision: Some(revision.to_owned()),
             commit: None,
+            comment: None,
             next_step_at: plan.next_step_at,
             late: plan.late.map(|late| late.by.as_secs()),
             missed_checks: plan.late.map_or(0, |late| late.missed),
@@ -210,6 +214,7 @@ impl Outcome {
             failed_checks: before.map_or(0, |status| status.failed_checks),
             revision: None,
             commit: None,
+            comment: None,
             next_step_at: None,
             late: None,
             missed_checks: 0,
