@@ -45,6 +45,6 @@ pub mod webhook;
 pub mod yaml;
 
 pub use tick::{
-    Choice, Merge, PullRequests, SaidIn, Saying, Shard, Stepping, Via, Wait, World, say, select,
-    tick,
+    Choice, Deployments, Merge, PullRequests, SaidIn, Saying, Shard, Stepping, Via, Wait, World,
+    say, select, tick,
 };

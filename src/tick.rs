@@ -6,6 +6,7 @@ mod choose;
 mod committing;
 mod deciding;
 mod deleted;
+mod deployments;
 mod people;
 mod publish;
 mod rescue;
@@ -34,6 +35,7 @@ pub(crate) use asking::Asking;
 pub use choose::{Choice, Shard, select};
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
+pub use deployments::Deployments;
 pub use people::{SaidIn, Saying, say};
 use publish::Published;
 pub(crate) use tree::Tree;
@@ -55,6 +57,8 @@ pub struct World {
     pub github: GitHub,
     /// Who tells others.
     pub notifier: Notifier,
+    /// Shows rollouts as Deployments of GitHub; `None` does not.
+    pub deployments: Option<Deployments>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Who makes the commits, and when.
@@ -136,6 +140,7 @@ async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> 
     if !world.dry_run {
         let pushed = matches!(steps.published, Published::Done(_));
         telling::tell(world, &mut steps.decided, pushed, end).await;
+        deployments::show(world, &mut steps.decided, pushed, end).await;
     }
     steps.report(world)
 }

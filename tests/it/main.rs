@@ -9,9 +9,13 @@ mod bad_input;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod comment;
+#[cfg(test)]
 mod deleted;
 #[cfg(test)]
 mod demo;
+#[cfg(test)]
+mod deployments;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]

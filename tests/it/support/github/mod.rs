@@ -3,6 +3,8 @@
 //!
 //! Every request is written down ([`GitHub::requests`]).
 
+mod deployments;
+mod people;
 mod statuses;
 
 use std::net::SocketAddr;
@@ -39,6 +41,8 @@ pub(crate) type Shared = Arc<Mutex<Known>>;
 pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
+    deployments: deployments::Deployments,
+    people: people::People,
     statuses: statuses::Statuses,
 }
 
@@ -68,7 +72,10 @@ pub(crate) struct Refusal {
 impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
-        let rest = Router::new().merge(statuses::routes());
+        let rest = Router::new()
+            .merge(deployments::routes())
+            .merge(people::routes())
+            .merge(statuses::routes());
         let app = Router::new()
             .nest(REST, rest)
             .layer(from_fn_with_state(Arc::clone(&shared), write_down))
