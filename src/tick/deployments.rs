@@ -196,14 +196,16 @@ fn other(
     is_promoted: bool,
 ) -> Option<DeploymentState> {
     use DeploymentState::{Inactive, Success};
-    match now? {
-        // Another one took its place, or nobody is left.
-        now if matches!(ours, Success | Inactive) => now.is_active().then_some(Inactive),
+    let now = now?;
+    if matches!(ours, Success | Inactive) {
+        // Ours took its place, or nobody is left.
+        return now.is_active().then_some(Inactive);
+    }
+    match is_promoted {
         // It serves until ours does, also after a promotion that was reverted.
-        now if is_promoted => (now != Success).then_some(Success),
-        Success => None,
-        // Its run was cut short.
-        now => now.is_active().then_some(Inactive),
+        true => (now != Success).then_some(Success),
+        // Was it under way, its run was cut short.
+        false => (now.is_active() && now != Success).then_some(Inactive),
     }
 }
 
@@ -294,9 +296,9 @@ impl Showing<'_> {
             let Some(state) = other(now, shown.state, is_promoted(revision)) else {
                 continue;
             };
-            let why = match state {
-                DeploymentState::Success => format!("revision {revision} serves"),
-                _ => format!("revision {} took its place", shown.revision),
+            let why = match state == DeploymentState::Success {
+                true => format!("revision {revision} serves"),
+                false => format!("revision {} took its place", shown.revision),
             };
             let status = self.status(state, why);
             self.github

@@ -461,6 +461,25 @@ fn a_comment_approves_once_however_often_its_workflow_runs() {
     talk.world.until("succeeded");
 }
 
+/// GitHub may deliver an event twice.
+#[test]
+fn two_runs_of_one_comment_carry_it_out_once() {
+    let talk = Talk::begun();
+    let commits = talk.world.commits();
+    let event = talk
+        .comment("ann", "/weirkeeper pause test/podinfo")
+        .to_string();
+    let other = talk.world.clone("other");
+    let first = talk.call("issue_comment", &event);
+    let second = talk.call("issue_comment", &event);
+    let second = second.arg("--repo").arg(&other);
+    let running = [first.start(), second.start()];
+    let ran = running.map(|running| running.end().exits(0));
+    let again = ran.iter().filter(|ran| ran.stdout.contains("before"));
+    assert_eq!(again.count(), 1, "{}\n{}", ran[0], ran[1]);
+    assert_eq!(talk.world.commits(), commits + 1);
+}
+
 #[test]
 fn an_old_comment_or_one_that_was_overtaken_is_refused() {
     let talk = Talk::begun();
