@@ -475,7 +475,9 @@ fn two_runs_of_one_comment_carry_it_out_once() {
     let second = second.arg("--repo").arg(&other);
     let running = [first.start(), second.start()];
     let ran = running.map(|running| running.end().exits(0));
-    let again = ran.iter().filter(|ran| ran.stdout.contains("before"));
+    let again = ran
+        .iter()
+        .filter(|ran| ran.stdout.contains("carried out before"));
     assert_eq!(again.count(), 1, "{}\n{}", ran[0], ran[1]);
     assert_eq!(talk.world.commits(), commits + 1);
 }
