@@ -88,26 +88,23 @@ pub fn find(text: &str) -> Option<Command> {
     let mut open = Vec::new();
     let mut found: Option<Command> = None;
     for (event, range) in Parser::new_ext(text, options).into_offset_iter() {
-        match event {
-            Event::Start(tag) => open.push(matches!(tag, Tag::Paragraph)),
-            Event::End(_) => {
-                open.pop();
+        if let Event::Start(tag) = &event {
+            open.push(matches!(tag, Tag::Paragraph));
+        } else if let Event::End(_) = &event {
+            open.pop();
+        }
+        let is_plain = matches!(event, Event::Text(_)) && open == [true];
+        let Some(line) = line(text, range.start).filter(|_| is_plain) else {
+            continue;
+        };
+        match &mut found {
+            Some(first) => first.has_more = true,
+            None => {
+                found = Some(Command {
+                    words: line.split_whitespace().map(str::to_owned).collect(),
+                    has_more: false,
+                });
             }
-            Event::Text(_) if open == [true] => {
-                let Some(line) = line(text, range.start) else {
-                    continue;
-                };
-                match &mut found {
-                    Some(first) => first.has_more = true,
-                    None => {
-                        found = Some(Command {
-                            words: line.split_whitespace().map(str::to_owned).collect(),
-                            has_more: false,
-                        });
-                    }
-                }
-            }
-            _ => {}
         }
     }
     found

@@ -49,6 +49,6 @@ pub mod webhook;
 pub mod yaml;
 
 pub use tick::{
-    Choice, Merge, PullRequests, SaidIn, Saying, Shard, Stepping, Via, Wait, World, say, select,
-    tell_story, tick,
+    Choice, Deployments, Merge, PullRequests, SaidIn, Saying, Shard, Stepping, Via, Wait, World,
+    say, select, tell_story, tick,
 };

@@ -6,6 +6,7 @@ mod choose;
 mod committing;
 mod deciding;
 mod deleted;
+mod deployments;
 mod landed;
 mod people;
 mod publish;
@@ -38,6 +39,7 @@ pub use choose::{Choice, Shard, select};
 use deciding::decide_rest;
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
+pub use deployments::Deployments;
 use landed::Landed;
 pub use people::{SaidIn, Saying, say};
 use publish::Published;
@@ -61,6 +63,8 @@ pub struct World {
     pub github: GitHub,
     /// Who tells others.
     pub notifier: Notifier,
+    /// Shows rollouts as Deployments of GitHub; `None` does not.
+    pub deployments: Option<Deployments>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Who makes the commits, and when.
@@ -163,6 +167,9 @@ async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> 
         let tell = telling::tell(world, all, end);
         let ((), note) = tokio::join!(tell, world.bring_along(head));
         steps.notes.extend(note);
+        let rest = steps.decided.iter_mut().map(|step| (step, pushed));
+        let all = landed.steps().map(|step| (step, true)).chain(rest);
+        deployments::show(world, all, end).await;
     }
     steps.report(world, landed)
 }

@@ -11,7 +11,7 @@ use crate::repo::Signature;
 use crate::repo::branch::Branch;
 use crate::repo::git::Repository;
 use crate::settings::{GithubSettings, NotifySettings, Secrets, Settings, duration};
-use crate::{Merge, PullRequests, Via, World};
+use crate::{Deployments, Merge, PullRequests, Via, World};
 
 /// A repository and where its commits go.
 pub(super) struct Opened<'a> {
@@ -71,7 +71,14 @@ impl<'a> Opened<'a> {
             // Nobody would find the commit there.
             notify.commits = None;
         }
+        // GitHub does not know a commit that stays here.
+        let deployments = (self.options.deployments && self.remote.is_some()).then(|| {
+            let runner = self.settings.github.as_ref();
+            let log = runner.and_then(|runner| runner.run_url.clone());
+            Deployments { log }
+        });
         Ok(World {
+            deployments,
             repository: self.repository,
             branch: self.branch,
             remote: self.remote,

@@ -101,9 +101,9 @@ impl Deployment {
     /// What it was made with, as an object.
     #[must_use]
     pub fn payload(&self) -> Value {
-        match &self.payload {
-            Value::String(text) => serde_json::from_str(text).unwrap_or_default(),
-            payload => payload.clone(),
+        match self.payload.as_str() {
+            Some(text) => serde_json::from_str(text).unwrap_or_default(),
+            None => self.payload.clone(),
         }
     }
 }

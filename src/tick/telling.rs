@@ -17,7 +17,7 @@ const CONCURRENT: usize = 16;
 
 /// What others get at least, however late it is: the steps are taken, and
 /// nobody tells them again.
-const AT_LEAST: Duration = Duration::from_secs(30);
+pub(super) const AT_LEAST: Duration = Duration::from_secs(30);
 
 /// Tells event webhooks, alert providers and post-rollout hooks of every
 /// Canary, several at a time, until `end`; with each comes whether its commit is
@@ -72,7 +72,7 @@ pub(super) async fn announce(
 
 impl Decided {
     /// Did what was decided come true? A plan that changes nothing did.
-    fn happened(&self, pushed: bool) -> bool {
+    pub(super) fn happened(&self, pushed: bool) -> bool {
         let is_done = |plan: &Plan| match plan.is_empty() {
             true => true,
             false => pushed && self.outcome.commit.is_some(),

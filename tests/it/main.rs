@@ -9,9 +9,12 @@ mod bad_input;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod comment;
+#[cfg(test)]
 mod deleted;
 #[cfg(test)]
 mod demo;
+mod deployments;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]

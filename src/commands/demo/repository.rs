@@ -180,6 +180,7 @@ impl DemoRepository {
             via: Via::Git,
             github: GitHub::new(GithubSettings::new(&Environment::default(), None)?),
             notifier: Notifier::new(NotifySettings::default()),
+            deployments: None,
             dry_run: false,
             author: Signature {
                 name: "weirkeeper[bot]".to_owned(),

@@ -7,7 +7,7 @@ use super::marker::Marker;
 use super::{Decided, Decider, Round, World};
 use crate::error::Result;
 use crate::github::PullRequest;
-use crate::tick::telling;
+use crate::tick::{deployments, telling};
 
 /// Tells others of steps that were merged since. It is noted first, in the pull
 /// request: nobody is told twice. Sentences about what could not be noted.
@@ -37,6 +37,9 @@ pub(super) async fn tell_merged(
         let (plan, commit) = (news.into_plan(), pull.merge_commit_sha.as_deref());
         let untold = telling::announce(world, rollout, &plan, commit, end).await;
         decided.outcome.warnings.extend(untold);
+        if let Some(commit) = commit {
+            deployments::show_merged(world, decided, &plan, commit, end).await;
+        }
     }
     notes
 }

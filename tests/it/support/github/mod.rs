@@ -5,6 +5,8 @@
 
 mod access;
 mod comments;
+mod deployments;
+mod people;
 mod statuses;
 mod workflows;
 
@@ -47,6 +49,8 @@ pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
     access: access::Access,
+    deployments: deployments::Deployments,
+    people: people::People,
     statuses: statuses::Statuses,
     comments: comments::Comments,
     workflows: workflows::Workflows,
@@ -82,7 +86,9 @@ impl GitHub {
             .merge(access::routes())
             .merge(statuses::routes())
             .merge(comments::routes())
-            .merge(workflows::routes());
+            .merge(workflows::routes())
+            .merge(deployments::routes())
+            .merge(people::routes());
         let app = Router::new()
             .nest(REST, rest)
             .route(GRAPHQL, post(graphql))
