@@ -31,6 +31,8 @@ mod people;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod pull_requests;
+#[cfg(test)]
 mod race;
 #[cfg(test)]
 mod repos;

@@ -3,23 +3,30 @@
 //!
 //! Every request is written down ([`GitHub::requests`]).
 
+mod pulls;
 mod statuses;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
 use serde_json::Value;
 
 use super::prometheus::RUNTIME;
 
+pub(crate) use pulls::Pull;
+
 /// Path of the REST API, as an Enterprise server has it.
 const REST: &str = "/api/v3";
+
+/// Where documents of GraphQL are sent.
+const GRAPHQL: &str = "/api/graphql";
 
 /// Longest body of a request.
 const LONGEST: usize = 64 << 20;
@@ -39,6 +46,7 @@ pub(crate) type Shared = Arc<Mutex<Known>>;
 pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
+    pulls: pulls::Pulls,
     statuses: statuses::Statuses,
 }
 
@@ -68,9 +76,12 @@ pub(crate) struct Refusal {
 impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
-        let rest = Router::new().merge(statuses::routes());
+        let rest = Router::new()
+            .merge(pulls::routes())
+            .merge(statuses::routes());
         let app = Router::new()
             .nest(REST, rest)
+            .route(GRAPHQL, post(graphql))
             .layer(from_fn_with_state(Arc::clone(&shared), write_down))
             .with_state(Arc::clone(&shared));
         let listener = RUNTIME
@@ -99,6 +110,12 @@ impl GitHub {
     pub(crate) fn refuse(&self, refusal: Refusal) {
         self.known().refusals.push(refusal);
     }
+}
+
+/// Answers a document by the area that knows what it asks for.
+async fn graphql(State(shared): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
+    let answer = pulls::graphql(&shared, &asked);
+    Json(answer.unwrap_or_else(|| panic!("nobody answers {asked}")))
 }
 
 /// Writes the request down, and gives the answer that a test wants instead.
