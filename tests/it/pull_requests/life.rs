@@ -38,7 +38,19 @@ fn live(method: &str) -> (Protected, Vec<String>) {
 #[test]
 fn each_step_is_merged_by_a_merge_commit() {
     let (there, lines) = live("merge");
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @"
+    Initializing -/- held: podinfo-primary created, waiting until it is ready
+    Initialized 100/0 initialized: initialized, all traffic on podinfo-primary
+    Initialized 100/0 idle: podinfo scaled to zero
+    Initialized 100/0 idle: no new revision
+    Progressing 100/0 started: new revision bb1ec46e detected, scaling up podinfo
+    Progressing 75/25 advanced: canary 0 → 25 %
+    Progressing 50/50 advanced: canary 25 → 50 %
+    Promoting 50/50 promoting: revision bb1ec46e copied to podinfo-primary
+    Finalising 100/0 finalising: all traffic back on podinfo-primary
+    Succeeded 100/0 succeeded: promotion of bb1ec46e completed
+    Succeeded 100/0 idle: no new revision
+    ");
     let route = there.world.read(ROUTE);
     assert!(
         route.contains("weight: 100") && route.contains("weight: 0"),
@@ -96,6 +108,28 @@ fn time_counts_from_the_merge() {
 }
 
 #[test]
+fn time_counts_from_the_merge_in_a_clone_of_one_commit() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    there.world.wait(30);
+    there.merge("squash");
+    there.world.put("README.md", "fleet\n");
+    there.world.put("README.md", "fleet of ships\n");
+    let url = format!("file://{}", there.world.remote().display());
+    fs_err::remove_dir_all(there.world.checkout()).unwrap();
+    git(
+        there.world.path(),
+        &["clone", "-q", "--depth=1", &url, "checkout"],
+    );
+    let now = line(&there.step().exits(0).result(PODINFO));
+    assert!(now.contains("notDue"), "{now}");
+    let ran = there.next().exits(0);
+    let result = ran.result(PODINFO);
+    assert_eq!(result["action"], "promoting", "{ran}");
+    assert_eq!(result["missedChecks"], 0, "{ran}");
+}
+
+#[test]
 fn what_it_looks_like() {
     let there = Protected::begun();
     there.world.wait(1);
@@ -107,16 +141,36 @@ fn what_it_looks_like() {
         )
         .run()
         .exits(0);
-    insta::assert_snapshot!(ran.stdout, @"");
+    insta::assert_snapshot!(ran.stdout, @"
+    test/podinfo  Progressing  50/50  advanced
+      canary 25 → 50 %
+      proposed: it counts once pull request #1 is merged
+      pass: request-success-rate 99.9 (min 99)
+      pull request #1 https://github.com/me/fleet/pull/1
+    ");
     let pull = there.github.pull();
     assert_eq!((&*pull.head, &*pull.base), (BRANCH, "main"));
-    insta::assert_snapshot!(pull.title, @"");
+    insta::assert_snapshot!(pull.title, @"podinfo.test: canary 25 → 50 %");
     let (marker, text) = pull.body.split_once('\n').unwrap();
     assert!(
         marker.starts_with("<!-- weirkeeper pull-request {"),
         "{marker}"
     );
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @"
+    <code>test/podinfo</code>: <b>canary 25 → 50 %</b>
+
+    |  | now | once merged |
+    |---|---|---|
+    | Phase | Progressing | Progressing |
+    | Primary / canary | 75 / 25 | 50 / 50 |
+    | Failed checks | 0 | 0 |
+
+    | Check | Verdict |
+    |---|---|
+    | request-success-rate 99.9 (min 99) | pass |
+
+    <sub>Merging takes this step, and time counts from then. Closing refuses it; <code>weirkeeper retry test/podinfo</code> lifts that. The branch belongs to Weirkeeper: commits of others on it stop the rollout.</sub>
+    ");
     // One commit on top of the branch, with everything that a pushed one says.
     let log = git(
         &there.world.remote(),
@@ -126,13 +180,26 @@ fn what_it_looks_like() {
             "main..weirkeeper/test/podinfo",
         ],
     );
-    insta::assert_snapshot!(log, @"");
+    insta::assert_snapshot!(log, @"
+    podinfo.test: canary 25 → 50 %
+    Canary: test/podinfo
+    Phase: Progressing
+    Canary-Weight: 50
+    Iterations: 0
+    Failed-Checks: 0
+    Revision: bb1ec46e
+    ");
     let ran = there.at_github(there.world.weirkeeper([
         "step",
         "--prometheus",
         &there.world.prometheus.url(),
     ]));
-    insta::assert_snapshot!(ran.run().exits(0).stdout, @"");
+    insta::assert_snapshot!(ran.run().exits(0).stdout, @"
+    test/podinfo  Progressing  75/25  held
+      pull request #1 waits to be merged
+      pass: request-success-rate 99.9 (min 99)
+      pull request #1 https://github.com/me/fleet/pull/1
+    ");
 }
 
 #[test]

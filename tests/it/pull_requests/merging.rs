@@ -6,14 +6,14 @@ use super::*;
 fn failed_checks_open_nothing_until_they_roll_back() {
     let there = Protected::begun();
     there.fail_checks();
-    for failed in 1..=2 {
+    for failed in 1..=3 {
         let line = there.tick();
         assert!(line.contains(&format!("75/25 halted f{failed}")), "{line}");
         assert_eq!(there.github.pulls().len(), 0);
     }
     // Twice in one interval is once.
     let again = line(&there.step().exits(0).result(PODINFO));
-    assert!(again.contains("halted f2"), "{again}");
+    assert!(again.contains("halted f3"), "{again}");
     let rolled_back = there.tick();
     assert!(
         rolled_back.contains("Failed 100/0 rolledBack"),

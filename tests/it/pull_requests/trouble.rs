@@ -101,7 +101,8 @@ fn a_github_that_refuses_to_list_stops_the_run() {
         "Resource not accessible by integration",
     );
     let tip = there.world.tip();
-    let ran = there.next().exits(4);
+    let ran = there.next();
+    assert!(ran.code == 4, "{ran}\n{:#?}", there.github.requests());
     assert!(ran.stderr.contains("pull-requests: read"), "{ran}");
     assert_eq!(there.world.tip(), tip);
     assert_eq!(there.writes(0), Vec::<String>::new());
