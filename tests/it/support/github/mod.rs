@@ -149,7 +149,7 @@ async fn write_down(State(shared): State<Shared>, request: Request, next: Next) 
             .await;
     };
     let status = StatusCode::from_u16(refusal.status).unwrap();
-    let mut response = (status, axum::Json(refusal.body)).into_response();
+    let mut response = (status, Json(refusal.body)).into_response();
     for (name, value) in refusal.headers {
         response.headers_mut().insert(name, value.parse().unwrap());
     }
