@@ -2,16 +2,12 @@
 # Runs Weirkeeper once. Outputs, annotations and the summary are its own work.
 set -euo pipefail
 unset CDPATH
+# shellcheck disable=SC1091 # checked by itself
+. "$GITHUB_ACTION_PATH/action/lib.sh"
 
-fail() {
-  printf '::error title=Weirkeeper::%s\n' "$1"
-  exit 2
-}
-
-case $ACTION_COMMAND in
-  step | plan | validate | status) ;;
-  *) fail "The input 'command' has to be step, plan, validate or status." ;;
-esac
+if [[ ! $ACTION_COMMAND =~ ^[a-z]+(-[a-z]+)*$ ]]; then
+  fail "The input 'command' is '$ACTION_COMMAND': it has to be one command, such as step; further words belong into 'extra-args'."
+fi
 
 # xargs takes quotes and backslashes as a shell does, and expands nothing. The
 # dot keeps an empty word at the end.
@@ -24,26 +20,10 @@ if [[ -n ${ACTION_EXTRA_ARGS//[[:space:]]/} ]]; then
   done < <(printf '%s' "${words%.}")
 fi
 
-build() {
-  # Here, because cargo and rustup obey files of the folder they start in: the
-  # repository that is released has no say in how its keeper is built.
-  cd "$GITHUB_ACTION_PATH"
-  unset CARGO_BUILD_TARGET
-  cargo build --release --locked --bin weirkeeper --target-dir "$RUNNER_TEMP/weirkeeper-target"
-  mkdir -p "$ACTION_BUILT"
-  cp "$RUNNER_TEMP/weirkeeper-target/release/weirkeeper" "$ACTION_BUILT/weirkeeper"
-}
-
+binary=$ACTION_MADE
 if [[ -n $ACTION_BINARY ]]; then
   binary=$(command -v -- "$ACTION_BINARY") ||
-    fail "The input 'binary' names no executable."
-else
-  binary=$ACTION_BUILT/weirkeeper
-  if [[ ! -x $binary ]]; then
-    printf '::group::Building Weirkeeper\n'
-    (build)
-    printf '::endgroup::\n'
-  fi
+    fail "The input 'binary' names no executable: $ACTION_BINARY"
 fi
 
 # Bash 3.2 on macOS takes an empty array for an unset variable.

@@ -1,8 +1,12 @@
 //! What can be typed: the command line and the environment variables that
 //! stand in for it. Nothing here does anything.
 
+mod comment;
 mod commit;
+mod fail_on;
 mod given;
+mod preview;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -10,8 +14,12 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
+pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
+pub use preview::Preview;
+pub use watch::Watch;
 
 /// Author of commits unless another one is given.
 pub const AUTHOR: &str = "weirkeeper[bot] <weirkeeper[bot]@users.noreply.github.com>";
@@ -118,8 +126,12 @@ pub enum Format {
 pub enum Command {
     /// Take one step for every Canary: decide, commit, push
     Step(Step),
+    /// Take steps as they fall due, for some time
+    Watch(Watch),
     /// Show what the next step would do, and the schedule ahead; writes nothing
     Plan(Plan),
+    /// Show what a pull request does to rollouts; writes nothing but its comment
+    Preview(Preview),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),
     /// Show every problem of the documents in files or folders
@@ -142,6 +154,8 @@ pub enum Command {
     Resume(Person),
     /// Release a revision that failed again: a commit
     Retry(Person),
+    /// Do what a comment at GitHub asks for: `/weirkeeper approve NS/NAME`; for workflows
+    Comment(Comment),
     /// Run the engine over scripted observations, in memory
     Simulate(Simulate),
     /// Run a release and a rollback in a temporary repository
@@ -232,6 +246,9 @@ pub struct Step {
     /// Wait up to this long for a Canary that is nearly due; default not at all
     #[arg(long, value_name = "DUR", env = "WEIRKEEPER_WAIT")]
     pub wait: Option<String>,
+    /// What makes the exit code say that the run failed.
+    #[command(flatten)]
+    pub fail_on: FailOnSteps,
     /// Limit of the whole run
     #[arg(long, value_name = "DUR", default_value = "10m")]
     pub deadline: String,
@@ -266,6 +283,9 @@ pub struct Validate {
     /// Files or folders; default the whole repository
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// What makes the exit code say that documents failed.
+    #[command(flatten)]
+    pub fail_on: FailOnFindings,
 }
 
 /// `render`.

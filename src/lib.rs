@@ -14,6 +14,7 @@
 //! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
 //! | [`observe`] | asks Prometheus and the gates what the decision wants to know |
 //! | [`github`] | GitHub's API: statuses of commits, pull requests, comments, deployments |
+//! | [`comment`] | commands that people write in comments |
 //! | [`render`] | from a plan to edits of manifests |
 //! | [`notify`] | tells hooks and alert providers what happened, after the push |
 //! | [`report`] | the outcome as text, JSON, annotations and summary |
@@ -26,13 +27,16 @@
 pub mod api;
 pub mod cli;
 pub mod commands;
+pub mod comment;
 pub mod decide;
 pub mod diagnostic;
 pub mod error;
 pub mod github;
 pub mod http;
+mod lint;
 pub mod notify;
 pub mod observe;
+mod preview;
 pub mod render;
 pub mod repo;
 pub mod report;
@@ -43,5 +47,6 @@ pub mod webhook;
 pub mod yaml;
 
 pub use tick::{
-    Choice, Merge, PullRequests, Saying, Shard, Stepping, Via, Wait, World, say, select, tick,
+    Choice, Merge, PullRequests, SaidIn, Saying, Shard, Stepping, Via, Wait, World, say, select,
+    tick,
 };

@@ -123,6 +123,9 @@ pub struct MetricsSettings {
     /// May documents say where those Secrets are sent? Not those of a work
     /// tree, which may be a stranger's pull request.
     pub trusts_documents: bool,
+    /// Is nobody asked whom only a document names, and does nothing of a document
+    /// but its queries reach who is asked? For what strangers wrote.
+    pub asks_only_named: bool,
 }
 
 /// Credentials and trust for Prometheus.
@@ -235,6 +238,7 @@ impl MetricsSettings {
             timeout: duration("--prometheus-timeout", &options.prometheus_timeout)?,
             secrets: Secrets::new(options.secrets_dir.as_deref(), environment),
             trusts_documents: false,
+            asks_only_named: false,
         })
     }
 }

@@ -79,6 +79,11 @@ pub struct Status {
     /// that the next one does not start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<Said>,
+    /// Number of the newest comment that was carried out as a person's word. One
+    /// that is not newer is not carried out: a workflow that runs again must not say
+    /// it twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_comment: Option<u64>,
     /// `lastStepTime` of the step of which somebody was alerted that it is not
     /// applied; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,16 +1,19 @@
 //! One file per command: settings in, results to the two streams, exit code out.
 
+mod comment;
 mod demo;
 mod history;
 mod init;
 mod people;
 mod plan;
+mod preview;
 mod render;
 mod set_weights;
 mod simulate;
 mod status;
 mod step;
 mod validate;
+mod watch;
 mod world;
 
 use std::io::Write;
@@ -104,7 +107,9 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
     }
     match &cli.command {
         Command::Step(options) => step::run(options, settings, streams).await,
+        Command::Watch(options) => watch::run(options, settings, streams).await,
         Command::Plan(options) => plan::run(options, settings, streams).await,
+        Command::Preview(options) => preview::run(options, settings, streams).await,
         Command::Validate(options) => validate::run(options, settings, streams),
         Command::Render(options) => render::run(options, settings, streams),
         Command::SetWeights(options) => set_weights::run(options, streams),
@@ -119,6 +124,7 @@ pub async fn run(cli: &Cli, settings: &Settings, streams: &mut Streams<'_>) -> R
         Command::Pause(options) => people::run(options, Word::Pause, settings, streams).await,
         Command::Resume(options) => people::run(options, Word::Resume, settings, streams).await,
         Command::Retry(options) => people::run(options, Word::Retry, settings, streams).await,
+        Command::Comment(options) => comment::run(options, settings, streams).await,
         Command::Simulate(options) => simulate::run(options, settings, streams),
         Command::Demo(options) => demo::run(options, settings, streams).await,
     }

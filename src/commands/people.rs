@@ -4,6 +4,7 @@ use super::world::Opened;
 use super::{Streams, author, step};
 use crate::api::WebhookType;
 use crate::cli;
+use crate::comment::GATES;
 use crate::decide::Word;
 use crate::error::{Error, Result};
 use crate::repo::Signature;
@@ -11,16 +12,6 @@ use crate::repo::git::Repository;
 use crate::report::Run;
 use crate::settings::{Secrets, Settings};
 use crate::{Saying, say};
-
-/// Gates that a person can open.
-const GATES: [(&str, WebhookType); 3] = [
-    ("confirm-rollout", WebhookType::ConfirmRollout),
-    (
-        "confirm-traffic-increase",
-        WebhookType::ConfirmTrafficIncrease,
-    ),
-    ("confirm-promotion", WebhookType::ConfirmPromotion),
-];
 
 /// Reads the type of a gate.
 pub(super) fn gate(text: Option<&str>) -> Result<Option<WebhookType>> {
@@ -56,6 +47,7 @@ async fn commit(options: &cli::Person, word: Word, settings: &Settings) -> Resul
         canary: options.canary.clone(),
         word,
         reason,
+        comment: None,
     };
     say(&world, &saying).await
 }

@@ -1,11 +1,13 @@
 //! `step`: one tick for every Canary.
 
+use std::collections::BTreeSet;
+
 use super::world::Opened;
 use super::{Streams, author, shard};
-use crate::cli::{self, Format};
-use crate::error::{Error, Result};
+use crate::cli::{self, FailedStep, Format};
+use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
-use crate::report::{Run, github, text};
+use crate::report::{Outcome, Run, github, text};
 use crate::settings::{MetricsSettings, Settings, duration};
 use crate::{Choice, Stepping, Wait, tick};
 
@@ -21,11 +23,11 @@ pub(super) async fn run(
         Err(error) => Run::failed(error),
     };
     report(&run, settings, streams)?;
-    Ok(run.exit_code())
+    Ok(exit_code(&run, options.fail_on.fail_on))
 }
 
 /// Takes the steps that the options describe.
-async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
+pub(super) async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
     let choice = Choice {
         only: options.select.only.clone(),
         shard: shard(&options.shard)?,
@@ -45,6 +47,22 @@ async fn step(options: &cli::Step, settings: &Settings) -> Result<Run> {
         wait: wait(options.wait.as_deref(), settings)?,
     };
     tick(&mut world, &stepping).await
+}
+
+/// The exit code of a run of steps, as `--fail-on` wants it.
+pub(super) fn exit_code(run: &Run, fail_on: FailedStep) -> u8 {
+    match fail_on {
+        FailedStep::Error => run.exit_code(),
+        FailedStep::Rollback => {
+            let went_back = run.steps().any(Outcome::went_back);
+            let back = went_back.then_some(Kind::Mismatch.exit_code());
+            run.exit_code().max(back.unwrap_or(0))
+        }
+        FailedStep::None => {
+            let usage = |error: &&Error| error.kind() == Kind::Usage;
+            Run::code_of(run.all_errors().filter(usage))
+        }
+    }
 }
 
 /// How long the run may wait; nothing is no wait.
@@ -79,19 +97,32 @@ pub(super) fn report(run: &Run, settings: &Settings, streams: &mut Streams<'_>) 
             streams.error_of(&result.canary, error)?;
         }
     }
+    for_github(run, settings, &github::summary(run, settings.now), streams)
+}
+
+/// Gives a GitHub workflow its annotations, outputs and `summary`.
+pub(super) fn for_github(
+    run: &Run,
+    settings: &Settings,
+    summary: &str,
+    streams: &mut Streams<'_>,
+) -> Result<()> {
     let Some(runner) = &settings.github else {
         return Ok(());
     };
-    streams.note(&github::annotations(run))?;
+    // What several Canaries, or several runs, have in common is said once.
+    let mut said = BTreeSet::new();
+    for annotation in github::annotations(run).lines() {
+        if said.insert(annotation) {
+            streams.note(&format!("{annotation}\n"))?;
+        }
+    }
     append(runner.output.as_deref(), &github::outputs(run)?)?;
-    append(
-        runner.summary.as_deref(),
-        &github::summary(run, settings.now),
-    )
+    append(runner.summary.as_deref(), summary)
 }
 
 /// Adds to a file of the runner.
-fn append(path: Option<&std::path::Path>, text: &str) -> Result<()> {
+pub(super) fn append(path: Option<&std::path::Path>, text: &str) -> Result<()> {
     use std::io::Write as _;
     let Some(path) = path else { return Ok(()) };
     let file = fs_err::OpenOptions::new()

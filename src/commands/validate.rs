@@ -1,21 +1,16 @@
 //! `validate`: every problem of the documents, with its place.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Streams, work_tree};
-use crate::api::{
-    AlertProvider, Canary, Document, MetricTemplate, Problem, read, unsupported, validate_status,
-};
-use crate::cli::{self, Format};
+use crate::cli::{self, FailedFinding, Format};
 use crate::diagnostic::{Diagnostic, Severity, Source, sort};
 use crate::error::{Error, Kind, Result};
-use crate::render;
+use crate::lint::{document, lint};
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
-use crate::repo::manifest::{Manifest, ParsedFile};
-use crate::repo::rollout::{self, Claim};
+use crate::repo::manifest::ParsedFile;
 use crate::report::diagnostics;
 use crate::settings::Settings;
 
@@ -56,14 +51,20 @@ pub(super) fn run(
     };
     let summary = diagnostics::summary(&findings).unwrap_or_else(|| "no problem".to_owned());
     streams.note(&format!("{documents}: {summary}\n"))?;
-    let invalid = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
-    Ok(if invalid {
-        Kind::Document.exit_code()
-    } else {
-        0
-    })
+    Ok(exit_code(&findings, options.fail_on.fail_on))
+}
+
+/// The exit code of findings about documents, as `--fail-on` wants it.
+pub(super) fn exit_code(findings: &[Diagnostic], fail_on: FailedFinding) -> u8 {
+    let counts = |finding: &Diagnostic| match fail_on {
+        FailedFinding::Error => finding.severity == Severity::Error,
+        FailedFinding::Warning => true,
+        FailedFinding::None => false,
+    };
+    match findings.iter().any(counts) {
+        true => Kind::Document.exit_code(),
+        false => 0,
+    }
 }
 
 /// Puts the path that was typed before the place, so that it can be opened.
@@ -83,70 +84,8 @@ fn place_below(folder: &Path, found: &mut Diagnostic) {
 /// A folder is judged as a repository: what a step needs has to be there.
 fn folder(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> {
     let inventory = Inventory::load(Files::in_folder(path)?)?;
-    let mut found = Vec::new();
-    for error in inventory.broken() {
-        found.extend(error.diagnostics().to_vec());
-    }
-    let of_kind = |kind: &str| match inventory.canaries().is_empty() {
-        true => Ok(Vec::new()),
-        false => inventory.of_kind(kind),
-    };
-    let others = [of_kind("PodDisruptionBudget")?, of_kind("Kustomization")?];
-    let mut claims: BTreeMap<Claim, &Manifest> = BTreeMap::new();
-    for canary in inventory.canaries() {
-        found.extend(document(canary, settings));
-        let (together, claimed) = judged(&inventory, canary, &others, settings)?;
-        let others = claimed
-            .into_iter()
-            .filter_map(|claim| claims.insert(claim, canary));
-        let shared = others.last().map(|other| {
-            let place = other.error_at("metadata.name", "").location();
-            let message = format!(
-                "changes what another Canary changes, too: {}",
-                place.unwrap_or_default()
-            );
-            canary
-                .error_at("metadata.name", message)
-                .hint("remove one of the two")
-        });
-        for diagnostic in together.into_iter().chain(shared) {
-            let same = |known: &Diagnostic| {
-                known.place == diagnostic.place && known.message == diagnostic.message
-            };
-            if !found.iter().any(same) {
-                found.push(diagnostic);
-            }
-        }
-    }
-    let others = [inventory.templates(), inventory.alert_providers()].concat();
-    for manifest in &others {
-        found.extend(document(manifest, settings));
-    }
-    Ok((inventory.canaries().len() + others.len(), found))
-}
-
-/// What is told by the Canary and its manifests together, and what it changes.
-fn judged(
-    inventory: &Inventory,
-    canary: &Manifest,
-    [pdbs, kustomizations]: &[Vec<Manifest>; 2],
-    settings: &Settings,
-) -> Result<(Vec<Diagnostic>, Vec<Claim>)> {
-    let (mut found, mut claims) = (Vec::new(), Vec::new());
-    let facts = rollout::resolve(inventory, canary, settings.now).and_then(|rollout| {
-        claims = rollout.claims();
-        found.extend(rollout.warnings.iter().cloned());
-        found.extend(render::warnings(&rollout));
-        found.extend(render::pdb_hint(&rollout, pdbs));
-        found.extend(render::flux_hints(&rollout, kustomizations));
-        render::facts(&rollout)
-    });
-    match facts {
-        Err(error) if error.kind() != Kind::Document => return Err(error),
-        Err(error) => found.extend(error.diagnostics().to_vec()),
-        Ok(_) => {}
-    }
-    Ok((found, claims))
+    let linted = lint(&inventory, settings.now)?;
+    Ok((linted.documents(), linted.into_findings()?))
 }
 
 /// A file is judged by itself.
@@ -163,34 +102,8 @@ fn file(path: &Path, settings: &Settings) -> Result<(usize, Vec<Diagnostic>)> {
     for manifest in file.manifests() {
         if manifest.api_version().starts_with("flagger.app/") {
             documents += 1;
-            found.extend(document(&manifest, settings));
+            found.extend(document(&manifest, settings.now));
         }
     }
     Ok((documents, found))
-}
-
-/// What is wrong with one document by itself. What only this version cannot do
-/// is a warning here and an error of `step`.
-fn document(manifest: &Manifest, settings: &Settings) -> Vec<Diagnostic> {
-    fn problems<T: Document>(manifest: &Manifest) -> (Option<T>, Vec<Problem>) {
-        read::<T>(serde_yaml::Value::clone(&manifest.value))
-    }
-    let problems = match manifest.kind.as_str() {
-        Canary::KIND => {
-            let (canary, mut found) = problems::<Canary>(manifest);
-            if let Some(canary) = &canary {
-                let status = canary.status.iter();
-                found.extend(status.flat_map(|status| validate_status(status, settings.now)));
-                found.extend(unsupported(canary).into_iter().map(Problem::as_warning));
-            }
-            found
-        }
-        MetricTemplate::KIND => problems::<MetricTemplate>(manifest).1,
-        AlertProvider::KIND => problems::<AlertProvider>(manifest).1,
-        _ => Vec::new(),
-    };
-    problems
-        .iter()
-        .map(|problem| manifest.diagnostic(problem))
-        .collect()
 }

@@ -44,7 +44,7 @@ pub use probe::{
     Workload, metric_probes, request_probes,
 };
 pub use reading::Reading;
-pub use schedule::{Milestone, best_answer, schedule};
+pub use schedule::{Milestone, best_answer, hopeful, next_tick, schedule};
 pub use verdict::{Measurement, Requests, Verdict, judge};
 pub use weights::{after_promotion_step, next_canary_weight};
 

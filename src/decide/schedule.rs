@@ -37,10 +37,7 @@ const MOST_ROUNDS: usize = 3 * MOST_STEPS;
 /// nobody can tell when it goes on: paused, frozen by a file.
 #[must_use]
 pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone> {
-    let mut canary = canary.clone();
-    if let Some(gitops) = &mut canary.spec.gitops {
-        gitops.gates = None;
-    }
+    let mut canary = without_gates(canary);
     let mut facts = facts.clone();
     let mut at = now;
     let mut milestones = Vec::new();
@@ -51,7 +48,8 @@ pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone
         let Some(plan) = decide_hopefully(&canary, &facts, at) else {
             break;
         };
-        let next = plan.next_step_at.filter(|next| *next > at);
+        let due = (plan.action == Action::NotDue).then(|| next_tick(&canary, at));
+        let next = plan.next_step_at.or(due).filter(|next| *next > at);
         if !plan.is_empty() {
             for effect in &plan.effects {
                 carry_out(*effect, &mut facts);
@@ -70,6 +68,34 @@ pub fn schedule(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone
         }
     }
     milestones
+}
+
+/// The Canary as if every gate in Git were open.
+fn without_gates(canary: &Canary) -> Canary {
+    let mut canary = canary.clone();
+    if let Some(gitops) = &mut canary.spec.gitops {
+        gitops.gates = None;
+    }
+    canary
+}
+
+/// The tick at `at` if every workload were ready, every check passed and every gate
+/// were open: a step of [`schedule`].
+#[must_use]
+pub fn hopeful(canary: &Canary, facts: &Facts, at: Timestamp) -> Option<Plan> {
+    decide_hopefully(&without_gates(canary), facts, at)
+}
+
+/// When the next tick may be taken: one interval after the last one, `now` at the
+/// earliest.
+#[must_use]
+pub fn next_tick(canary: &Canary, now: Timestamp) -> Timestamp {
+    let status = canary.status.as_ref();
+    let analysis = canary.spec.analysis.as_ref();
+    let interval = analysis.map_or(api::Analysis::INTERVAL, api::Analysis::interval);
+    let last = status.and_then(|status| status.last_step_time);
+    let due = last.and_then(|last| last.checked_add(interval).ok());
+    due.map_or(now, |due| due.max(now))
 }
 
 fn is_outside(canary: &Canary, at: Timestamp) -> bool {

@@ -4,10 +4,19 @@
 //! server). One file per area says what is asked and what of the answer is read.
 
 mod ask;
+mod collaborators;
+mod comments;
+mod commits;
+mod deployments;
 mod pulls;
+mod reactions;
 mod refused;
+mod replies;
+mod rules;
+mod runs;
 mod statuses;
 mod transport;
+mod workflows;
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -28,9 +37,18 @@ use crate::settings::GithubSettings;
 use transport::Transport;
 
 pub use ask::Ask;
+pub use collaborators::{Permission, User};
+pub use comments::{Author, Comment, Kept};
+pub use commits::{BranchCommit, NewCommit};
+pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewStatus};
 pub use pulls::{Label, Made, Owned, Parent, PullRequest, Side, Who};
+pub use reactions::Reaction;
 pub use refused::Refused;
+pub use replies::{Head, HeadRepository, Remark};
+pub use rules::{Rule, Way};
+pub use runs::{Runs, RunsOf, WorkflowRun};
 pub use statuses::{CommitStatus, State};
+pub use workflows::Workflow;
 
 /// Version of the API that is asked for.
 const VERSION: &str = "2022-11-28";
@@ -73,8 +91,6 @@ impl GitHub {
                     deadline: DEADLINE,
                     ..Retry::default()
                 },
-                // A renamed repository answers with 307; after a 301 a POST would
-                // come back as a GET.
                 keep_method: true,
                 ..Options::default()
             },
@@ -83,10 +99,14 @@ impl GitHub {
         }
     }
 
-    /// Uses these limits.
+    /// Uses these limits. Redirects keep their method in any case: a renamed
+    /// repository answers with 307, and after a 301 a POST would come back as a GET.
     #[must_use]
     pub fn with_options(mut self, options: Options) -> Self {
-        self.options = options;
+        self.options = Options {
+            keep_method: true,
+            ..options
+        };
         self
     }
 
@@ -187,11 +207,24 @@ impl GitHub {
         let body = json!({"query": document, "variables": json!(variables)});
         let ask = Ask::graphql(body).needs(needs);
         let response = self.exchange(&self.clients()?.graphql, &ask).await?;
-        let answer: Value = serde_json::from_slice(&read(response).await?).map_err(not_github)?;
-        if let Some(refused) = Refused::by_graphql(&answer, &ask) {
+        let (parts, body) = response.into_parts();
+        // A mutation that was answered with success may have been carried out,
+        // readable or not.
+        let unread = |mut refused: Refused| {
+            refused.unanswered = true;
+            refused
+        };
+        let answer: Value = serde_json::from_slice(&collect(body).await?)
+            .map_err(|error| unread(not_github(error)))?;
+        if let Some(refused) = Refused::by_graphql(&answer, &parts.headers, &ask) {
             return Err(refused);
         }
-        T::deserialize(&answer["data"]).map_err(not_github)
+        T::deserialize(&answer["data"]).map_err(|error| unread(not_github(error)))
+    }
+
+    /// Waits before something is asked again, see [`with_pause`](Self::with_pause).
+    pub async fn wait(&self, duration: Duration) {
+        self.pause.wait(duration).await;
     }
 
     async fn send(&self, ask: &Ask) -> Result<Vec<u8>, Refused> {

@@ -55,6 +55,11 @@ impl Clients {
             return Ok(None);
         };
         let mut config = self.config(address);
+        let namespace = template.metadata.namespace.as_deref().unwrap_or_default();
+        let whose = format!("{namespace}/{name}");
+        if self.settings.asks_only_named {
+            return self.client(config, &whose).map(Some);
+        }
         if let Some(headers) = &provider.headers {
             config.headers.extend(headers.clone());
         }
@@ -63,9 +68,7 @@ impl Clients {
             provider.insecure_skip_verify.unwrap_or(false) && !self.is_named(&config.address);
         config.insecure_skip_verify = skip_verify;
         self.apply_secret(provider, &mut config)?;
-        let namespace = template.metadata.namespace.as_deref().unwrap_or_default();
-        self.client(config, &format!("{namespace}/{name}"))
-            .map(Some)
+        self.client(config, &whose).map(Some)
     }
 
     /// Credentials of a template's Secret: `token`, or `username` and
@@ -104,16 +107,38 @@ impl Clients {
 
     /// The address a document names, replaced if the settings say so, else the
     /// default.
+    ///
+    /// # Errors
+    /// When it is none, or may not be asked: see [`MetricsSettings::asks_only_named`].
     fn address(&self, named: Option<&str>, what: &str) -> Result<Option<Url>> {
         let Some(named) = named.filter(|named| !named.is_empty()) else {
             return Ok(self.settings.default.clone());
         };
         let named = address(what, named)
             .map_err(|error| Error::document(error.message()).because(error))?;
-        Ok(Some(match self.settings.replaced.get(named.as_str()) {
-            Some(replaced) => replaced.clone(),
-            None => named,
-        }))
+        match self.settings.replaced.get(named.as_str()) {
+            Some(replaced) => Ok(Some(replaced.clone())),
+            None if self.settings.asks_only_named && !self.is_given(&named) => {
+                let shown = masked(&named);
+                Err(
+                    Error::usage(format!("{shown} is not asked, which only a document names"))
+                        .hint(format!(
+                            "name it with --prometheus, or another one for it as {shown}=URL"
+                        )),
+                )
+            }
+            None => Ok(Some(named)),
+        }
+    }
+
+    /// Is it, to the letter, an address of the settings? Another path of the same
+    /// server may be another tenant, or no Prometheus.
+    fn is_given(&self, address: &Url) -> bool {
+        let given = self.settings.default.iter();
+        let plain = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+        given
+            .chain(self.settings.replaced.values())
+            .any(|known| plain(known) == plain(address))
     }
 
     /// How to reach `address`. Credentials of the settings go only to servers

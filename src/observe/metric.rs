@@ -29,7 +29,7 @@ impl Observer {
         source: Option<MetricSource>,
         now: Timestamp,
     ) -> Result<MetricAnswer> {
-        let question = self.question(subject, index, source)?;
+        let question = self.question(subject, index, source, None)?;
         let answered = question.client.instant(&question.query, now).await;
         let answered = answered.map_err(|error| question.failed(error))?;
         Ok(MetricAnswer {
@@ -37,6 +37,32 @@ impl Observer {
             reading: answered.reading,
             warnings: answered.warnings,
         })
+    }
+
+    /// The value that a metric of the target has for the primary at `now`: the query
+    /// with the primary's name in place of the target's. The second is whether that
+    /// makes a difference; a query that names the pods itself is about whom it names.
+    ///
+    /// # Errors
+    /// As [`Observer::ask`].
+    pub async fn of_primary(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        source: MetricSource,
+        now: Timestamp,
+    ) -> Result<(MetricAnswer, bool)> {
+        let question = self.question(subject, index, Some(source), Some(subject.primary))?;
+        let of_target = self.question(subject, index, Some(source), None)?;
+        let answered = question.client.instant(&question.query, now).await;
+        let answered = answered.map_err(|error| question.failed(error))?;
+        let of_primary = question.query != of_target.query;
+        let answer = MetricAnswer {
+            query: question.query,
+            reading: answered.reading,
+            warnings: answered.warnings,
+        };
+        Ok((answer, of_primary))
     }
 
     /// The same at each of `times`, asked for as one range.
@@ -47,7 +73,7 @@ impl Observer {
         source: Option<MetricSource>,
         times: Times,
     ) -> Result<Vec<MetricAnswer>> {
-        let question = self.question(subject, index, source)?;
+        let question = self.question(subject, index, source, None)?;
         let last = times.iter().last().unwrap_or(times.first);
         let ranged = question
             .client
@@ -63,19 +89,24 @@ impl Observer {
     }
 
     /// A metric is asked for where its source says. Requests are counted at the
-    /// server of the metric's template, else at the default one.
+    /// server of the metric's template, else at the default one. `target` is who is
+    /// asked about instead of the target.
     fn question<'a>(
         &self,
         subject: &Subject<'a>,
         index: usize,
         source: Option<MetricSource>,
+        target: Option<&str>,
     ) -> Result<Question<'a>> {
         let analysis = subject.canary.spec.analysis.as_ref();
         let metric = analysis
             .and_then(|analysis| analysis.metrics().get(index))
             .ok_or_else(|| Error::internal(format!("there is no metric {index}")))?;
         let about = |error| failed(metric, source.is_none(), error);
-        let vars = QueryVars::new(subject.canary, metric);
+        let mut vars = QueryVars::new(subject.canary, metric);
+        if let Some(target) = target {
+            target.clone_into(&mut vars.target);
+        }
         let query = match source {
             Some(source) => query(subject, index, source, metric, &vars),
             None => match metric.requests_query() {

@@ -146,7 +146,7 @@ impl Repository {
     }
 }
 
-fn fetch_call(more: &[&str]) -> Call {
+pub(super) fn fetch_call(more: &[&str]) -> Call {
     const ALWAYS: [&str; 5] = [
         "fetch",
         "--no-tags",

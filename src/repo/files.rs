@@ -56,6 +56,8 @@ enum Origin {
     Folder(PathBuf),
     /// Texts by path.
     Memory(BTreeMap<String, String>),
+    /// Texts by path, in front of other files.
+    Over(Arc<Files>, BTreeMap<String, String>),
 }
 
 /// Reads files, for one thread.
@@ -63,6 +65,7 @@ enum Reader<'a> {
     Commit(Objects),
     Folder(&'a Path),
     Memory(&'a BTreeMap<String, String>),
+    Over(Box<Reader<'a>>, &'a BTreeMap<String, String>),
 }
 
 impl Files {
@@ -125,6 +128,25 @@ impl Files {
         Self::sorted(listing, Origin::Memory(texts))
     }
 
+    /// The files of `under` as they were after `texts` were written there.
+    ///
+    /// # Errors
+    /// As [`paths`](Self::paths).
+    pub fn over(under: Arc<Self>, texts: BTreeMap<String, String>) -> Result<Self> {
+        let new = texts
+            .keys()
+            .filter(|path| !under.contains(path).unwrap_or(false));
+        let new = new.map(|path| Entry {
+            path: path.clone(),
+            blob: Oid::ZERO_SHA1,
+        });
+        let listing = Listing {
+            entries: under.all()?.iter().cloned().chain(new).collect(),
+            ..Listing::default()
+        };
+        Ok(Self::sorted(listing, Origin::Over(under, texts)))
+    }
+
     fn sorted(listing: Listing, origin: Origin) -> Self {
         let Listing {
             mut entries,
@@ -170,6 +192,9 @@ impl Files {
         match &self.origin {
             Origin::Folder(folder) => Ok(fs_err::symlink_metadata(folder.join(path)).is_ok()),
             Origin::Memory(_) => Ok(self.contains(path)? || self.below(path)?.next().is_some()),
+            Origin::Over(under, _) => Ok(self.contains(path)?
+                || self.below(path)?.next().is_some()
+                || under.is_taken(path)?),
             Origin::Commit {
                 objects,
                 commit,
@@ -228,6 +253,10 @@ impl Files {
             Origin::Commit {
                 objects, opened, ..
             } => opened_once(opened, objects)?.with_blob(path, entry.blob, <[u8]>::to_vec)?,
+            Origin::Over(under, texts) => match texts.get(path) {
+                Some(text) => text.clone().into_bytes(),
+                None => return under.read(path),
+            },
             Origin::Folder(_) | Origin::Memory(_) => self.reader()?.read(entry, <[u8]>::to_vec)?,
         };
         check_size(path, bytes.len())?;
@@ -317,7 +346,8 @@ impl Files {
         let group = memmem::Finder::new(GROUP);
         let look = |path: &str, bytes: &[u8]| match is_document(path) && group.find(bytes).is_some()
         {
-            true => Some((0, Some(bytes.to_vec()))),
+            // What is too large is refused by the one who parses it.
+            true => Some((0, Some(bytes.get(..MAX_FILE + 1).unwrap_or(bytes).to_vec()))),
             false if is_kustomization(path) => Some((leads_out(path, bytes)?, None)),
             false => None,
         };
@@ -429,7 +459,9 @@ impl Files {
                 let whole = Self::remembering(objects, *commit, None)?;
                 Ok(self.all.get_or_init(|| whole.entries))
             }
-            Origin::Commit { .. } | Origin::Folder(_) | Origin::Memory(_) => Ok(&self.entries),
+            Origin::Commit { .. } | Origin::Folder(_) | Origin::Memory(_) | Origin::Over(..) => {
+                Ok(&self.entries)
+            }
         }
     }
 
@@ -438,6 +470,7 @@ impl Files {
             Origin::Commit { objects, .. } => Objects::open(objects).map(Reader::Commit),
             Origin::Folder(folder) => Ok(Reader::Folder(folder)),
             Origin::Memory(texts) => Ok(Reader::Memory(texts)),
+            Origin::Over(under, texts) => Ok(Reader::Over(Box::new(under.reader()?), texts)),
         }
     }
 }
@@ -468,6 +501,10 @@ impl Reader<'_> {
                 let text = texts.get(&entry.path).map_or("", String::as_str);
                 Ok(look(text.as_bytes()))
             }
+            Self::Over(under, texts) => match texts.get(&entry.path) {
+                Some(text) => Ok(look(text.as_bytes())),
+                None => under.read(entry, look),
+            },
         }
     }
 }

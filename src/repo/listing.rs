@@ -23,7 +23,7 @@ const SKIPPED: [&str; 3] = [".git", "node_modules", "vendor"];
 const FOLDER: i32 = 0o040_000;
 
 /// One file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) path: String,
     /// Zero in a work tree.

@@ -13,8 +13,10 @@
 
 pub mod ancestry;
 pub mod branch;
+pub mod changes;
 mod clean;
 mod commit;
+mod compare;
 mod fetch;
 pub mod files;
 mod freeze;
@@ -34,6 +36,7 @@ mod process;
 pub mod push;
 pub mod retry;
 pub mod rollout;
+mod sign;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -43,3 +46,4 @@ mod transport;
 
 pub use commit::{Commits, Signature};
 pub use options::GitOptions;
+pub use sign::Signer;

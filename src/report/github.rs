@@ -10,13 +10,13 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::{Error, Result};
 
 /// Largest summary GitHub takes of one step, in bytes.
-const SUMMARY_LIMIT: usize = 1024 * 1024;
+pub const SUMMARY_LIMIT: usize = 1024 * 1024;
 
 /// Annotations of everything that went wrong, as workflow commands.
 #[must_use]
 pub fn annotations(run: &Run) -> String {
     let mut findings = Vec::new();
-    for result in &run.results {
+    for result in run.steps() {
         findings.extend(result.warnings.iter().cloned());
         for error in result.errors() {
             findings.extend(of_error(error, Some(&result.canary)));
@@ -221,7 +221,7 @@ fn fence(text: &str) -> String {
 }
 
 /// Text that stays inside its cell: no line break, no markup of its own.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

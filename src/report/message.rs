@@ -71,6 +71,7 @@ fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("Iterations", Some(outcome.iterations.to_string())),
         ("Failed-Checks", Some(outcome.failed_checks.to_string())),
         ("Revision", outcome.revision.clone()),
+        ("Comment", outcome.comment.clone()),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))

@@ -6,6 +6,9 @@ pub mod history;
 pub mod markdown;
 pub mod message;
 mod outcome;
+pub mod preview;
 pub mod text;
+mod watched;
 
 pub use outcome::{Outcome, Proposal, Run, VERSION};
+pub use watched::{Ended, News, Watched};

@@ -33,6 +33,10 @@ pub struct Run {
     /// Sentences that are no part of a result.
     #[serde(skip)]
     pub notes: Vec<String>,
+    /// Steps that were committed before the results, when several runs are told
+    /// as one.
+    #[serde(skip)]
+    pub earlier: Vec<Outcome>,
 }
 
 /// One Canary in one run.
@@ -59,6 +63,9 @@ pub struct Outcome {
     pub revision: Option<String>,
     /// The commit of the step, if there was one.
     pub commit: Option<String>,
+    /// The comment that asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
     /// The pull request that proposes the step, or that is waited for. What is said
     /// about the Canary afterwards is then what comes true by merging it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,12 +120,18 @@ impl Run {
             results,
             errors: Vec::new(),
             notes: Vec::new(),
+            earlier: Vec::new(),
         }
+    }
+
+    /// The results, after the steps that were committed before them.
+    pub fn steps(&self) -> impl Iterator<Item = &Outcome> {
+        self.earlier.iter().chain(&self.results)
     }
 
     /// Every error, those of the run first.
     pub fn all_errors(&self) -> impl Iterator<Item = &Error> {
-        let of_results = self.results.iter().flat_map(Outcome::errors);
+        let of_results = self.steps().flat_map(Outcome::errors);
         self.errors.iter().chain(of_results)
     }
 
@@ -156,8 +169,7 @@ impl Run {
     /// Commits made, in order.
     #[must_use]
     pub fn commits(&self) -> Vec<&str> {
-        self.results
-            .iter()
+        self.steps()
             .filter_map(|result| result.commit.as_deref())
             .collect()
     }
@@ -194,6 +206,7 @@ impl Outcome {
             failed_checks: status.map_or(0, |status| status.failed_checks),
             revision: Some(revision.to_owned()),
             commit: None,
+            comment: None,
             pull_request: None,
             next_step_at: plan.next_step_at,
             late: plan.late.map(|late| late.by.as_secs()),
@@ -224,6 +237,7 @@ impl Outcome {
             failed_checks: before.map_or(0, |status| status.failed_checks),
             revision: None,
             commit: None,
+            comment: None,
             pull_request: None,
             next_step_at: None,
             late: None,
@@ -260,6 +274,23 @@ impl Outcome {
     /// Why the tick could not be taken, or what failed beside it.
     pub fn errors(&self) -> impl Iterator<Item = &Error> {
         self.error.iter().chain(&self.failures)
+    }
+
+    /// Did the checks speak against the new revision in this run: was the rollout
+    /// taken back or halted?
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        matches!(self.action, Action::RolledBack | Action::Halted)
+    }
+
+    /// Is there more to come without anybody doing anything: a rollout under way,
+    /// something deferred, a new revision whose tick is not due yet?
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        let known = self.before.as_deref();
+        let known = known.map(|status| status.last_applied_spec.as_str());
+        let is_new = self.action == Action::NotDue && self.revision.as_deref() != known;
+        self.is_active() || self.next_step_at.is_some() || is_new
     }
 
     /// Is its rollout under way? What a pull request proposes has not happened yet.

@@ -3,7 +3,7 @@
 use super::choose::select;
 use super::deciding::{Decided, refuse_shared_targets};
 use super::{Decider, Tree, World, rescue, run};
-use crate::api::Said;
+use crate::api::{Said, Status};
 use crate::decide::{self, Facts, Word};
 use crate::error::{Error, Kind, Result};
 use crate::repo::manifest::Manifest;
@@ -11,6 +11,7 @@ use crate::repo::rollout::{self, Rollout};
 use crate::report::{Outcome, Run};
 use jiff::Timestamp;
 use tokio::time::Instant;
+use url::Url;
 
 /// What a person says about a rollout.
 #[derive(Debug, Clone)]
@@ -21,6 +22,17 @@ pub struct Saying {
     pub word: Word,
     /// Why, in one line.
     pub reason: Option<String>,
+    /// The comment that says it; `None` when it is said in another way.
+    pub comment: Option<SaidIn>,
+}
+
+/// The comment in which a person says something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaidIn {
+    /// Its number. Each is larger than those of earlier comments.
+    pub id: u64,
+    /// Where it is shown; a trailer of the commit.
+    pub url: Url,
 }
 
 /// Does what a person says: one commit with the person as author, pushed as the
@@ -52,21 +64,28 @@ impl Saying {
         };
         let author = &world.author;
         let (rollout, facts, failure) = self.read(tree, manifest, author.time)?;
+        let before = rollout.canary.status.as_ref();
+        if self.was_carried_out(before)? {
+            return Ok(vec![again(manifest, &facts, before)]);
+        }
         let said = Said {
             by: format!("{} <{}>", author.name, author.email),
             at: author.time,
             reason: self.reason.clone(),
         };
         let plan = decide::person(&rollout.canary, &facts, self.word, &said);
-        let plan = plan.map_err(|refusal| {
+        let mut plan = plan.map_err(|refusal| {
             let error = Error::usage(format!("{}: {}", manifest.id(), refusal.why));
             match refusal.hint {
                 Some(hint) => error.hint(hint),
                 None => error,
             }
         })?;
-        let before = rollout.canary.status.as_ref();
+        if let (Some(status), Some(comment)) = (&mut plan.status, &self.comment) {
+            status.last_comment = Some(comment.id);
+        }
         let mut outcome = Outcome::decided(manifest.id(), &facts.revision, before, &plan);
+        outcome.comment = self.comment.as_ref().map(|comment| comment.url.to_string());
         outcome.place = manifest.error_at("metadata.name", "").location();
         outcome.warnings.clone_from(&rollout.warnings);
         outcome.failures.extend(failure);
@@ -76,6 +95,27 @@ impl Saying {
         }];
         refuse_shared_targets(inventory, &found, &mut decided, author.time);
         Ok(Vec::from(decided))
+    }
+
+    /// Was this very comment carried out before? The status knows, so that it holds
+    /// for every clone, and for runs that race.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] when a newer comment was: this one is about a state that is
+    /// gone.
+    fn was_carried_out(&self, before: Option<&Status>) -> Result<bool> {
+        let last = before.and_then(|status| status.last_comment);
+        let (Some(comment), Some(last)) = (&self.comment, last) else {
+            return Ok(false);
+        };
+        match comment.id < last {
+            true => Err(Error::usage(format!(
+                "{}: a newer comment was carried out meanwhile",
+                self.canary
+            ))
+            .hint("write it once more if it is still meant")),
+            false => Ok(comment.id == last),
+        }
     }
 
     /// What the Canary acts on. An abort needs the routes alone: what is wrong
@@ -99,5 +139,18 @@ impl Saying {
                 Err(_) => Err(error),
             }
         })
+    }
+}
+
+/// A word that was carried out before changes nothing.
+fn again(manifest: &Manifest, facts: &Facts, before: Option<&Status>) -> Decided {
+    let mut plan = decide::Plan::bare(decide::Action::Idle);
+    plan.phase = before.and_then(|status| status.phase);
+    plan.traffic = before.and_then(|status| status.routed);
+    let why = "this comment was carried out before, nothing was done: write a new one";
+    plan.reasons.push(why.to_owned());
+    Decided {
+        outcome: Outcome::decided(manifest.id(), &facts.revision, before, &plan),
+        work: None,
     }
 }

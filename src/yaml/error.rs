@@ -24,7 +24,7 @@ pub enum YamlError {
         offset: usize,
     },
     /// More bytes than [`Limits::bytes`](super::Limits::bytes).
-    #[error("the file has {bytes} bytes, more than {limit}")]
+    #[error("the file is larger than {limit} bytes")]
     TooLarge {
         /// Size of the file.
         bytes: usize,

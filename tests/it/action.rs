@@ -1,8 +1,13 @@
-//! `action.yml` against the command line it stands in front of.
+//! `action.yml` against the command line it stands in front of, its scripts, and
+//! the workflows that are shown.
+
+mod install;
+mod place;
+mod scripts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use clap::CommandFactory as _;
 use serde_yaml::Value;
@@ -11,9 +16,10 @@ use weirkeeper::report::{Run, github};
 
 use crate::support::world::{environment as world_environment, git};
 
-/// Inputs that the script takes, because they are no options.
-const OF_THE_SCRIPT: [(&str, &str); 3] = [
+/// Inputs that the scripts take, because they are no options.
+const OF_THE_SCRIPTS: [(&str, &str); 4] = [
     ("command", "ACTION_COMMAND"),
+    ("version", "ACTION_VERSION"),
     ("binary", "ACTION_BINARY"),
     ("extra-args", "ACTION_EXTRA_ARGS"),
 ];
@@ -37,16 +43,22 @@ fn keys(mapping: &Value) -> Vec<&str> {
     keys.map(|key| key.as_str().unwrap()).collect()
 }
 
-/// The variable of each option of `step`, by the option's name.
+/// The variable of each option that has one, by the option's name, over all
+/// commands.
 fn options() -> BTreeMap<String, String> {
     let cli = Cli::command();
-    let step = cli.find_subcommand("step").unwrap();
-    let arguments = step.get_arguments().chain(cli.get_arguments());
+    let commands = cli.get_subcommands().chain([&cli]);
+    let arguments = commands.flat_map(|command| command.get_arguments());
     let named = arguments.filter_map(|argument| {
         let variable = argument.get_env()?.to_str()?.to_owned();
         Some((argument.get_long()?.to_owned(), variable))
     });
-    let mut options: BTreeMap<String, String> = named.collect();
+    let mut options: BTreeMap<String, String> = BTreeMap::new();
+    for (option, variable) in named {
+        let known = options.insert(option.clone(), variable.clone());
+        let same = known.is_none_or(|known| known == variable);
+        assert!(same, "--{option} has two variables");
+    }
     options.insert("token".to_owned(), environment::TOKEN.to_owned());
     options
 }
@@ -54,21 +66,33 @@ fn options() -> BTreeMap<String, String> {
 #[test]
 fn inputs_reach_the_variables_of_their_options() {
     let action = action();
-    let run = steps(&action).last().unwrap();
-    let variables = run["env"].as_mapping().unwrap();
+    let mut given: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for step in steps(&action) {
+        for (variable, value) in step["env"].as_mapping().into_iter().flatten() {
+            let known = given.entry(variable.as_str().unwrap()).or_default();
+            known.insert(value.as_str().unwrap());
+        }
+    }
     let options = options();
     for input in keys(&action["inputs"]) {
-        let of_the_script = OF_THE_SCRIPT.iter().find(|(name, _)| *name == input);
-        let variable = match of_the_script {
-            Some((_, variable)) => (*variable).to_owned(),
-            None => options[input].clone(),
+        let of_the_scripts = OF_THE_SCRIPTS.iter().find(|(name, _)| *name == input);
+        let variable = match of_the_scripts {
+            Some((_, variable)) => *variable,
+            None => {
+                let found = options.get(input).map(String::as_str);
+                found.unwrap_or_else(|| panic!("no command has --{input} with a variable"))
+            }
         };
-        let given = variables.get(variable.as_str()).and_then(Value::as_str);
         let expected = format!("${{{{ inputs.{input} }}}}");
-        assert_eq!(given, Some(expected.as_str()), "{input}");
+        let values = given.get(variable);
+        assert_eq!(
+            values,
+            Some(&BTreeSet::from([expected.as_str()])),
+            "{input}"
+        );
     }
     let known: BTreeSet<&str> = options.values().map(String::as_str).collect();
-    for variable in variables.keys().filter_map(Value::as_str) {
+    for variable in given.keys() {
         let foreign = variable.starts_with("WEIRKEEPER_") && !known.contains(variable);
         assert!(!foreign, "no option reads {variable}");
     }
@@ -132,17 +156,27 @@ fn variables_without_a_value_are_no_settings() {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// The workflows of a folder below `.github`, with their paths.
+fn workflows(folder: &str) -> Vec<(PathBuf, String)> {
+    let folder = source_tree().join(".github").join(folder);
+    let paths = fs_err::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| (path.clone(), fs_err::read_to_string(path).unwrap()))
+        .collect()
+}
+
 /// Every hash stands for one version, everywhere.
 #[test]
 fn actions_are_pinned_the_same_everywhere() {
     let mut pins: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut files = vec![source_tree().join("action.yml")];
-    for folder in [".github/workflows", ".github/examples"] {
-        let entries = fs_err::read_dir(source_tree().join(folder)).unwrap();
-        files.extend(entries.map(|entry| entry.unwrap().path()));
+    let action = fs_err::read_to_string(source_tree().join("action.yml")).unwrap();
+    let mut files = vec![action];
+    for folder in ["workflows", "examples"] {
+        files.extend(workflows(folder).into_iter().map(|(_, text)| text));
     }
-    for file in files {
-        let text = fs_err::read_to_string(&file).unwrap();
+    for text in files {
         for (_, uses) in text.lines().filter_map(|line| line.split_once("uses: ")) {
             if uses.starts_with("./") || uses.starts_with("weirkeeper/") {
                 continue;
@@ -161,175 +195,91 @@ fn actions_are_pinned_the_same_everywhere() {
 }
 
 #[test]
+fn examples_say_what_they_are_for_and_ask_for_what_there_is() {
+    let action = action();
+    let inputs = keys(&action["inputs"]);
+    let commands = Cli::command();
+    for (path, text) in workflows("examples") {
+        let about = text.lines().take_while(|line| line.starts_with("# "));
+        assert!(
+            about.count() >= 2,
+            "{} begins with no comment",
+            path.display()
+        );
+        assert!(!text.contains("pull_request_target"), "{}", path.display());
+        let workflow: Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(
+            workflow["permissions"].as_mapping().map(|all| all.len()),
+            Some(0)
+        );
+        assert!(!workflow["concurrency"].is_null(), "{}", path.display());
+        let jobs = workflow["jobs"].as_mapping().unwrap().values();
+        for job in jobs {
+            assert!(job["permissions"].is_mapping(), "{}", path.display());
+            let steps = job["steps"].as_sequence().unwrap();
+            let ours = steps.iter().filter(|step| {
+                let uses = step["uses"].as_str().unwrap_or_default();
+                uses.starts_with("weirkeeper/")
+            });
+            for step in ours {
+                for input in keys(&step["with"]) {
+                    assert!(inputs.contains(&input), "{}: {input}", path.display());
+                }
+                let asked = &workflow["on"]["workflow_dispatch"]["inputs"];
+                let named = match step["with"]["command"].as_str() {
+                    Some("${{ inputs.decision }}") => &asked["decision"]["options"],
+                    _ => &step["with"]["command"],
+                };
+                let named = match named.as_sequence() {
+                    Some(several) => several.iter().filter_map(Value::as_str).collect(),
+                    None => vec![named.as_str().unwrap_or("step")],
+                };
+                for command in named {
+                    let known = commands.find_subcommand(command).is_some();
+                    assert!(known, "{}: {command}", path.display());
+                }
+            }
+        }
+    }
+}
+
+/// Whatever is pinned finds the archives of its release in here.
+#[test]
+fn checksums_are_recorded_whole() {
+    let text = fs_err::read_to_string(source_tree().join("action/checksums")).unwrap();
+    assert!(text.ends_with('\n'));
+    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let (sum, name) = line.split_once("  ").unwrap_or_else(|| panic!("{line}"));
+        let hexadecimal = sum
+            .chars()
+            .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        assert!(sum.len() == 64 && hexadecimal, "{line}");
+        let named = name.strip_prefix("weirkeeper-v").unwrap();
+        let parts = install::TARGETS.map(|target| format!("-{target}.tar.gz"));
+        let parts = parts.into_iter().chain(["-source".to_owned()]);
+        let (version, part) = parts
+            .filter_map(|part| {
+                Some((
+                    named.strip_suffix(part.as_str())?,
+                    &named[named.len() - part.len()..],
+                ))
+            })
+            .next()
+            .unwrap_or_else(|| panic!("{line}"));
+        assert!(
+            versions.entry(version).or_default().insert(part),
+            "twice: {line}"
+        );
+    }
+    for (version, parts) in versions {
+        assert_eq!(parts.len(), install::TARGETS.len() + 1, "{version}");
+    }
+}
+
+#[test]
 fn readme_shows_the_example_workflow() {
     let read = |path: &str| fs_err::read_to_string(source_tree().join(path)).unwrap();
     let example = read(".github/examples/scheduled.yml");
     assert!(read("README.md").contains(&example));
-}
-
-/// A folder with a stand-in for the program, which shows how it was called.
-struct Script {
-    folder: tempfile::TempDir,
-}
-
-impl Script {
-    fn new() -> Self {
-        let script = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        script.program(
-            "weirkeeper",
-            "#!/bin/sh\nfor word in \"$@\"; do echo \"[$word]\"; done\nenv | grep ^WEIRKEEPER | sort\nexit 4\n",
-        );
-        script
-    }
-
-    fn program(&self, path: &str, text: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.folder.path().join(path);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(&path, text).unwrap();
-        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
-    /// Runs `action/run.sh` in the folder, which is no part of this source tree.
-    fn run(&self, variables: &[(&str, &str)]) -> Output {
-        let path = option_env!("PATH").unwrap_or("/usr/bin:/bin");
-        Command::new(source_tree().join("action/run.sh"))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env(
-                "PATH",
-                format!("{}:{path}", self.folder.path().join("bin").display()),
-            )
-            .envs([
-                ("ACTION_COMMAND", "step"),
-                ("ACTION_BINARY", "./weirkeeper"),
-                ("ACTION_BUILT", ""),
-                ("ACTION_EXTRA_ARGS", ""),
-            ])
-            .envs(variables.iter().copied())
-            .output()
-            .unwrap()
-    }
-}
-
-fn printed(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-#[test]
-fn script_passes_arguments_on_as_they_are() {
-    let extra = "--deadline 5m\n  --author 'A B <a@b>' --now=\"x y\" a\\ b '$HOME' $HOME * ''\n";
-    let output = Script::new().run(&[("ACTION_EXTRA_ARGS", extra), ("WEIRKEEPER_BRANCH", "main")]);
-    insta::assert_snapshot!(printed(&output), @"
-    [step]
-    [--deadline]
-    [5m]
-    [--author]
-    [A B <a@b>]
-    [--now=x y]
-    [a b]
-    [$HOME]
-    [$HOME]
-    [*]
-    []
-    WEIRKEEPER_BRANCH=main
-    ");
-    assert_eq!(output.status.code(), Some(4), "the program's own exit code");
-    let none = Script::new().run(&[("ACTION_EXTRA_ARGS", " \n")]);
-    assert_eq!(printed(&none), "[step]\n");
-}
-
-#[test]
-fn script_refuses_what_it_does_not_know() {
-    for (name, value, message) in [
-        ("ACTION_COMMAND", "set-weights", "'command' has to be"),
-        ("ACTION_COMMAND", "step --help", "'command' has to be"),
-        ("ACTION_COMMAND", "", "'command' has to be"),
-        ("ACTION_EXTRA_ARGS", "--only 'a", "'extra-args' has a quote"),
-        ("ACTION_BINARY", "./nothing", "'binary' names no executable"),
-        ("ACTION_BINARY", "--help", "'binary' names no executable"),
-    ] {
-        let output = Script::new().run(&[(name, value)]);
-        let text = printed(&output);
-        assert!(text.starts_with("::error"), "{value}: {text}");
-        assert!(text.contains(message), "{value}: {text}");
-        assert_eq!(output.status.code(), Some(2));
-    }
-}
-
-/// The repository that is released must not choose how its keeper is built.
-#[test]
-fn script_builds_from_its_own_source_once() {
-    let script = Script::new();
-    let built = script.folder.path().join("built");
-    let target = script.folder.path().join("temp/weirkeeper-target/release");
-    script.program(
-        "bin/cargo",
-        &format!(
-            "#!/bin/sh\necho \"cargo in $PWD: $*\"\nmkdir -p '{0}'\ncp '{1}/weirkeeper' '{0}/'\n",
-            target.display(),
-            script.folder.path().display()
-        ),
-    );
-    let temp = script.folder.path().join("temp").display().to_string();
-    let variables = [
-        ("ACTION_BINARY", ""),
-        ("ACTION_BUILT", built.to_str().unwrap()),
-        ("GITHUB_ACTION_PATH", source_tree().to_str().unwrap()),
-        ("RUNNER_TEMP", &temp),
-    ];
-    let first = printed(&script.run(&variables));
-    let expected = format!(
-        "cargo in {}: build --release --locked --bin weirkeeper",
-        source_tree().display()
-    );
-    assert!(first.contains(&expected), "{first}");
-    assert!(first.ends_with("[step]\n"), "{first}");
-    assert_eq!(printed(&script.run(&variables)), "[step]\n");
-}
-
-#[test]
-fn key_follows_the_source() {
-    let script = Script::new();
-    let folder = script.folder.path();
-    for (path, text) in [
-        ("source/Cargo.toml", ""),
-        ("source/Cargo.lock", ""),
-        ("source/src/main.rs", "fn main() {}"),
-        ("source/templates/summary.md", "x"),
-    ] {
-        script.program(path, text);
-    }
-    let key = || {
-        let outputs = folder.join("outputs");
-        fs_err::write(&outputs, "").unwrap();
-        let output = Command::new(source_tree().join("action/source-key.sh"))
-            .current_dir(folder)
-            .env("GITHUB_ACTION_PATH", folder.join("source"))
-            .env("GITHUB_OUTPUT", &outputs)
-            .env("RUNNER_TOOL_CACHE", "/tools")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let text = fs_err::read_to_string(outputs).unwrap();
-        let (key, kept) = text.trim().split_once('\n').unwrap();
-        let key = key.strip_prefix("key=").unwrap().to_owned();
-        assert_eq!(kept, format!("folder=/tools/weirkeeper/{key}"));
-        key
-    };
-    let first = key();
-    assert_eq!(first.len(), 32);
-    assert_eq!(key(), first);
-    for path in [
-        "source/src/main.rs",
-        "source/templates/summary.md",
-        "source/src/new.rs",
-    ] {
-        let before = key();
-        script.program(path, "changed");
-        assert_ne!(key(), before, "{path}");
-    }
 }

@@ -15,6 +15,8 @@ mod demo;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod fail_on;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod git_over_http;
@@ -28,6 +30,8 @@ mod init;
 mod late;
 #[cfg(test)]
 mod people;
+#[cfg(test)]
+mod preview;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
@@ -54,6 +58,8 @@ mod simulate;
 mod strategies;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod watch;
 #[cfg(test)]
 mod webhooks;
 #[cfg(test)]

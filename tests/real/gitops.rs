@@ -70,6 +70,27 @@ pub(crate) struct GitOps {
 
 impl GitOps {
     pub(crate) fn new(canary: &str) -> Self {
+        Self::with(&[
+            ("apps/podinfo/canary.yaml".to_owned(), canary.to_owned()),
+            (
+                "apps/podinfo/deployment.yaml".to_owned(),
+                DEPLOYMENT.to_owned(),
+            ),
+        ])
+    }
+
+    /// One Canary of each name.
+    pub(crate) fn fleet(names: &[String]) -> Self {
+        let files = names.iter().flat_map(|name| {
+            [("canary", CANARY), ("deployment", DEPLOYMENT)].map(|(file, text)| {
+                let text = text.replace("podinfo", name);
+                (format!("apps/{name}/{file}.yaml"), text)
+            })
+        });
+        Self::with(&files.collect::<Vec<_>>())
+    }
+
+    fn with(files: &[(String, String)]) -> Self {
         let world = Self {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -78,12 +99,9 @@ impl GitOps {
         git(root, &["init", "-q", "-b", "main", "checkout"]);
         let remote = format!("file://{}", world.remote().display());
         git(&world.checkout(), &["remote", "add", "origin", &remote]);
-        write(&world.checkout(), "apps/podinfo/canary.yaml", canary);
-        write(
-            &world.checkout(),
-            "apps/podinfo/deployment.yaml",
-            DEPLOYMENT,
-        );
+        for (path, text) in files {
+            write(&world.checkout(), path, text);
+        }
         git(&world.checkout(), &["add", "."]);
         git(&world.checkout(), &["commit", "-q", "-m", "Add podinfo"]);
         git(

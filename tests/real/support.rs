@@ -1,5 +1,8 @@
 //! What these tests share with the integration tests.
 
+#[path = "../it/support/files.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+pub(crate) mod files;
 #[path = "../it/support/git_http.rs"]
 pub(crate) mod git_http;
 #[allow(dead_code, reason = "shared with tests that use more of it")]

@@ -1,16 +1,20 @@
-//! The example workflow, run by act: the action of this source tree, in a
+//! The example workflows, run by act: the action of this source tree, in a
 //! checkout, with the built binary.
 //!
 //! act cannot fetch actions/checkout and actions/cache here, so they are stood
 //! in for; the first does with Git what the real one does.
 
+mod fleet;
+mod install;
+mod people;
+mod steps;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
-use crate::gitops::{CANARY, GitOps};
+use crate::gitops::GitOps;
 use crate::parts::{command, everything, source_tree};
-use crate::rollout::{at, at_half, history};
 use crate::support::git_http::{Access, GitServer};
 use crate::support::world::{git, write};
 
@@ -46,7 +50,7 @@ runs:
         fi
 "#;
 
-/// Stands in for actions/cache, which is not needed with `binary`.
+/// Stands in for actions/cache: act keeps the folder of tools from run to run.
 const CACHE: &str = "
 name: cache
 description: Keeps nothing
@@ -55,7 +59,7 @@ inputs:
   key: { description: key, required: true }
 runs:
   using: composite
-  steps: []
+  steps: [{ shell: bash, run: \"true\" }]
 ";
 
 /// What one run of a workflow left behind.
@@ -97,6 +101,19 @@ impl Ran {
 
 /// Runs `workflow` for `event` as if the repository at `server` had it.
 fn act(world: &GitOps, server: &GitServer, event: &str, workflow: &str) -> Ran {
+    let source = copy_of_the_action(world);
+    act_with(world, server, event, workflow, &source, &[])
+}
+
+/// The same with an action of its own and more arguments.
+fn act_with(
+    world: &GitOps,
+    server: &GitServer,
+    event: &str,
+    workflow: &str,
+    source: &Path,
+    arguments: &[&str],
+) -> Ran {
     let home = world.root().join("home");
     let place = world.root().join("workflow");
     for (name, text) in [("checkout", CHECKOUT), ("cache", CACHE)] {
@@ -110,7 +127,6 @@ fn act(world: &GitOps, server: &GitServer, event: &str, workflow: &str) -> Ran {
         &place,
         &["commit", "-q", "--allow-empty", "-m", "Add the workflow"],
     );
-    let source = copy_of_the_action(&home);
     let replaced = |uses: &str, folder: &Path| format!("{uses}={}", folder.display());
     let mut act = command("act");
     act.current_dir(&place)
@@ -123,12 +139,13 @@ fn act(world: &GitOps, server: &GitServer, event: &str, workflow: &str) -> Ran {
             "main",
         ])
         .args(["--env", &format!("TEST_SERVER={}", server.url())])
-        .args(["--secret", &format!("GITHUB_TOKEN={TOKEN}")]);
+        .args(["--secret", &format!("GITHUB_TOKEN={TOKEN}")])
+        .args(arguments);
     for uses in uses(workflow).into_iter().chain(uses(&read("action.yml"))) {
         let folder = match uses.split(['/', '@']).nth(1) {
             Some("checkout") => home.join("stand-ins/checkout"),
             Some("cache") => home.join("stand-ins/cache"),
-            _ => source.clone(),
+            _ => source.to_owned(),
         };
         act.args(["--local-repository", &replaced(&uses, &folder)]);
     }
@@ -158,10 +175,12 @@ fn uses(text: &str) -> Vec<String> {
 }
 
 /// act copies the whole folder of an action, so it gets one without `target`.
-fn copy_of_the_action(home: &Path) -> PathBuf {
-    let copy = home.join("source");
-    for path in ["action.yml", "action/run.sh", "action/source-key.sh"] {
-        let target = copy.join(path);
+fn copy_of_the_action(world: &GitOps) -> PathBuf {
+    let copy = world.root().join("home/source");
+    let scripts = fs_err::read_dir(source_tree().join("action")).unwrap();
+    let scripts = scripts.map(|entry| format!("action/{}", entry.unwrap().file_name().display()));
+    for path in scripts.chain(["action.yml".to_owned(), "Cargo.toml".to_owned()]) {
+        let target = copy.join(&path);
         fs_err::create_dir_all(target.parent().unwrap()).unwrap();
         fs_err::copy(source_tree().join(path), target).unwrap();
     }
@@ -194,15 +213,17 @@ fn said(world: &GitOps) -> Option<String> {
     Some(text)
 }
 
-/// The example, given the binary and the simulated time.
+/// The scheduled example, given the binary and the simulated time.
 fn example(world: &GitOps, prometheus: &str, more: &str) -> String {
-    let text = read(".github/examples/scheduled.yml");
+    given("scheduled.yml", prometheus, &binary(world), more)
+}
+
+/// An example that steps, with the input that says where the binary is from.
+fn given(name: &str, prometheus: &str, binary: &str, more: &str) -> String {
+    let text = read(&format!(".github/examples/{name}"));
     let ours = "          prometheus: ${{ vars.PROMETHEUS_URL }}\n";
     assert!(text.contains(ours), "{text}");
-    let inputs = format!(
-        "          prometheus: {prometheus}\n          {}\n{more}",
-        binary(world)
-    );
+    let inputs = format!("          prometheus: {prometheus}\n          {binary}\n{more}",);
     let text = text.replace(ours, &inputs).replace(
         "      - uses: weirkeeper/",
         "      - id: step\n        uses: weirkeeper/",
@@ -216,189 +237,11 @@ fn example(world: &GitOps, prometheus: &str, more: &str) -> String {
     format!("{}{echo}", text.trim_end())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
-async fn example_workflow_takes_a_step() {
-    let prometheus = history();
-    let world = at_half(&prometheus);
-    let server = GitServer::start(
-        world.root(),
-        Access {
-            token: Some(TOKEN),
-            read_only: false,
-        },
-    )
-    .await;
-    let before = world.tip();
-    let more = format!(
-        "          only: test/podinfo\n          extra-args: --now '{}' \"--deadline\" 2m\n",
-        at(7)
-    );
-    let ran = act(
-        &world,
-        &server,
-        "workflow_dispatch",
-        &example(&world, &prometheus.url(), &more),
-    );
-    assert!(ran.success, "{}", ran.text);
-    assert!(!ran.text.contains(TOKEN), "{}", ran.text);
-
-    let commits = git(&world.remote(), &["rev-list", &format!("{before}..main")]);
-    assert_eq!(commits, world.tip(), "one commit");
-    let outputs: Json = serde_json::from_str(ran.line("outputs ")).unwrap();
-    println!("outputs: {outputs:#}\n\nsummary:\n{}", ran.summary());
-    assert_eq!(outputs["changed"], "true");
-    assert_eq!(outputs["commits"], world.tip());
-    assert_eq!(outputs["active"], "true");
-    assert_eq!(outputs["next-step-at"], at(8));
-    let results: Json = serde_json::from_str(outputs["results"].as_str().unwrap()).unwrap();
-    assert_eq!(results[0]["canary"], "test/podinfo");
-    assert_eq!(results[0]["phase"], "Promoting");
-    for name in ["changed", "commits", "results", "active", "next-step-at"] {
-        assert_eq!(outputs[name].as_str(), ran.output(name), "{name}");
-    }
-    let summary = ran.summary();
-    for part in [
-        "| test/podinfo | Promoting | 50 / 50 |",
-        "| request-success-rate | 100 | ≥ 99 | pass |",
-        &world.tip(),
-    ] {
-        assert!(summary.contains(part), "{part}\n{summary}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
-async fn failing_step_fails_the_workflow_and_says_why() {
-    let prometheus = history();
-    let world = at_half(&prometheus);
-    let gone = prometheus.url();
-    drop(prometheus);
-    let server = GitServer::start(
-        world.root(),
-        Access {
-            token: Some(TOKEN),
-            read_only: false,
-        },
-    )
-    .await;
-    let before = world.tip();
-    let more = format!("          extra-args: --now {}\n", at(7));
-    let ran = act(
-        &world,
-        &server,
-        "workflow_dispatch",
-        &example(&world, &gone, &more),
-    );
-    assert!(!ran.success, "{}", ran.text);
-    assert_eq!(world.tip(), before);
-    let outputs: Json = serde_json::from_str(ran.line("outputs ")).unwrap();
-    assert_eq!(outputs["changed"], "false");
-    assert_eq!(outputs["commits"], "");
-    let said = said(&world).unwrap();
-    assert!(said.contains("::error"), "{said}");
-    assert!(ran.summary().contains("cannot"), "{}", ran.summary());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
-async fn credentials_of_the_checkout_are_enough() {
-    let prometheus = history();
-    let world = at_half(&prometheus);
-    let server = GitServer::start(
-        world.root(),
-        Access {
-            token: Some(TOKEN),
-            read_only: false,
-        },
-    )
-    .await;
-    let before = world.tip();
-    let more = format!(
-        "          dry-run: true\n          extra-args: --now {}\n",
-        at(7)
-    );
-    let workflow = example(&world, &prometheus.url(), &more)
-        .replace("          token: ${{ github.token }}\n", "")
-        .replace("persist-credentials: false", "persist-credentials: true");
-    let dry = act(&world, &server, "workflow_dispatch", &workflow);
-    assert!(dry.success, "{}", dry.text);
-    assert_eq!(world.tip(), before);
-    assert_eq!(dry.output("changed"), Some("false"));
-
-    let ran = act(
-        &world,
-        &server,
-        "workflow_dispatch",
-        &workflow.replace("dry-run: true", "dry-run: false"),
-    );
-    assert!(ran.success, "{}", ran.text);
-    assert_ne!(world.tip(), before);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
-async fn example_for_pull_requests_points_at_the_line() {
-    let world = GitOps::new(CANARY);
-    let server = GitServer::start(world.root(), Access::default()).await;
-    let given = format!("command: validate\n          {}", binary(&world));
-    let workflow = read(".github/examples/pull-request.yml").replace("command: validate", &given);
-    let ran = act(&world, &server, "pull_request", &workflow);
-    assert!(ran.success, "{}", ran.text);
-
-    world.edit(
-        "apps/podinfo/canary.yaml",
-        "stepWeight: 50",
-        "stepWeight: 500",
-    );
-    let ran = act(&world, &server, "pull_request", &workflow);
-    assert!(!ran.success, "{}", ran.text);
-    let annotation = "::error file=apps/podinfo/canary.yaml,line=20,";
-    let said = said(&world).unwrap();
-    assert!(said.contains(annotation), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
-async fn inputs_are_data_and_never_code() {
-    let prometheus = history();
-    let world = at_half(&prometheus);
-    let server = GitServer::start(world.root(), Access::default()).await;
-    let before = world.tip();
-    let marker = world.root().join("marker");
-    let touch = format!("touch {}", marker.display());
-    let evil = format!("$({touch}) `{touch}` ; {touch}");
-    for (inputs, refusal) in [
-        (format!("extra-args: '{evil}'"), Some("unexpected argument")),
-        (format!("branch: '{evil}'"), Some("branch")),
-        (format!("binary: '{evil}'"), None),
-        (format!("command: 'step; {touch}'"), None),
-        ("command: set-weights".to_owned(), None),
-        ("extra-args: \"--now 'open\"".to_owned(), None),
-    ] {
-        let workflow = match inputs.starts_with("binary") {
-            true => example(&world, &prometheus.url(), "").replace(&binary(&world), &inputs),
-            false => example(&world, &prometheus.url(), &format!("          {inputs}\n")),
-        };
-        let ran = act(&world, &server, "workflow_dispatch", &workflow);
-        assert!(!ran.success, "{inputs}{}", ran.text);
-        match (said(&world), refusal) {
-            (Some(said), Some(refusal)) => assert!(said.contains(refusal), "{inputs}{said}"),
-            (None, None) => {}
-            (said, _) => panic!("{inputs}{said:?}{}", ran.text),
-        }
-        assert!(!marker.exists(), "{inputs}");
-        assert_eq!(world.tip(), before);
-    }
-    // Bash would run the file before the script of the action.
-    let script = world.root().join("evil.sh");
-    fs_err::write(&script, touch).unwrap();
-    let workflow = example(&world, &prometheus.url(), "          dry-run: true\n").replacen(
-        "        env:\n",
-        &format!("        env:\n          BASH_ENV: {}\n", script.display()),
-        1,
-    );
-    let ran = act(&world, &server, "workflow_dispatch", &workflow);
-    assert!(ran.success, "{}", ran.text);
-    assert!(!marker.exists());
+/// A server that knows the token.
+async fn guarded(world: &GitOps) -> GitServer {
+    let access = Access {
+        token: Some(TOKEN),
+        read_only: false,
+    };
+    GitServer::start(world.root(), access).await
 }

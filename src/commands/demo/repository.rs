@@ -167,6 +167,7 @@ impl DemoRepository {
             timeout: Duration::from_secs(5),
             secrets: Secrets::default(),
             trusts_documents: false,
+            asks_only_named: false,
         })
     }
 

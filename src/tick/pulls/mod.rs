@@ -24,9 +24,10 @@ use self::known::Known;
 use self::marker::Marker;
 use self::standing::{Open, Standing};
 use super::deciding::{Decided, decide_all};
+use super::landed::Landed;
 use super::{Choice, Decider, Tree, World, within};
 use crate::decide::{Action, Plan};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::github::PullRequest;
 use crate::repo::git::Oid;
 use crate::repo::inventory::Inventory;
@@ -77,7 +78,9 @@ pub(super) async fn run(
     let taken = take_steps(world, wanted, remote, decider);
     let mut taken = within(end, world.deadline, taken).await?;
     if !world.dry_run {
-        super::telling::tell(world, &mut taken.results, false, end).await;
+        // Nothing reached the branch.
+        let all = taken.results.iter_mut().map(|step| (step, false));
+        super::telling::tell(world, all, end).await;
         let merged = std::mem::take(&mut taken.merged);
         let notes = news::tell_merged(world, merged, &mut taken.results, end).await;
         taken.notes.extend(notes);
@@ -144,7 +147,7 @@ async fn take_steps(
         }
         for decided in &mut results {
             if lost.contains(&decided.outcome.canary) {
-                fail(decided, world.lost());
+                fail(decided, overtaken());
             }
         }
         results.extend(done.into_values());
@@ -197,7 +200,9 @@ impl Round<'_> {
         let open: BTreeSet<String> = self.open_canaries();
         asking.keep_quiet_about(open.clone());
         let now = self.world.author.time;
-        let mut decided = decider.decide(self.world, self.base, self.tree).await?;
+        let landed = Landed::default();
+        let (world, base) = (self.world, self.base);
+        let mut decided = decider.decide(world, base, self.tree, &landed).await?;
         let mut standings = Vec::new();
         for decided in &decided {
             standings.push(self.standing(decided).await);
@@ -299,6 +304,15 @@ impl Round<'_> {
         decided.outcome.reasons.push(told);
         Ok(Next::Done)
     }
+}
+
+/// Others did the same again and again.
+fn overtaken() -> Error {
+    Error::new(
+        Kind::Conflict,
+        "its branch or its pull request changed again and again",
+    )
+    .hint("the next run decides anew")
 }
 
 /// What is to be committed, if something is.

@@ -150,5 +150,5 @@ fn it_needs_a_remote_and_a_token() {
         .env("GITHUB_REPOSITORY", "me/fleet")
         .run()
         .exits(2);
-    assert!(ran.stderr.contains("need a token"), "{ran}");
+    assert!(ran.stderr.contains("a token"), "{ran}");
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub(crate) mod dice;
+pub(crate) mod files;
 pub(crate) mod git_http;
 pub(crate) mod github;
 pub(crate) mod gitops;

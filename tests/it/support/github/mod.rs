@@ -3,8 +3,10 @@
 //!
 //! Every request is written down ([`GitHub::requests`]).
 
+mod comments;
 mod pulls;
 mod statuses;
+mod workflows;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +18,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::prometheus::RUNTIME;
 
@@ -48,6 +50,8 @@ pub(crate) struct Known {
     pub(crate) refusals: Vec<Refusal>,
     pulls: pulls::Pulls,
     statuses: statuses::Statuses,
+    comments: comments::Comments,
+    workflows: workflows::Workflows,
 }
 
 /// A request that came.
@@ -78,7 +82,9 @@ impl GitHub {
         let shared = Shared::default();
         let rest = Router::new()
             .merge(pulls::routes())
-            .merge(statuses::routes());
+            .merge(statuses::routes())
+            .merge(comments::routes())
+            .merge(workflows::routes());
         let app = Router::new()
             .nest(REST, rest)
             .route(GRAPHQL, post(graphql))
@@ -114,8 +120,12 @@ impl GitHub {
 
 /// Answers a document by the area that knows what it asks for.
 async fn graphql(State(shared): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
-    let answer = pulls::graphql(&shared, &asked);
-    Json(answer.unwrap_or_else(|| panic!("nobody answers {asked}")))
+    if let Some(answer) = pulls::graphql(&shared, &asked) {
+        return Json(answer);
+    }
+    let document = asked["query"].as_str().unwrap();
+    let data = comments::graphql(&shared, document);
+    Json(json!({"data": data.unwrap_or_else(|| panic!("nobody answers {document}"))}))
 }
 
 /// Writes the request down, and gives the answer that a test wants instead.

@@ -1,5 +1,7 @@
 //! The client against a server that notes every request.
 
+mod exchange;
+
 use serde_json::json;
 use wiremock::matchers::{method, path, query_param, query_param_is_missing};
 use wiremock::{Mock, MockServer, ResponseTemplate};

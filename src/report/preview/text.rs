@@ -1,0 +1,157 @@
+//! A preview for people at a terminal.
+
+use super::headline::clock;
+use super::{Asked, Change, Difference, FileDiff, Preview, Previewed};
+use crate::decide::{Milestone, Verdict};
+use crate::report::diagnostics::harmless;
+use jiff::Timestamp;
+
+/// Milestones at the beginning and at the end that are always shown.
+pub(super) const ENDS: usize = 6;
+
+/// The preview as text. No line of it is taken by a terminal or a GitHub runner for a
+/// command, whatever the documents say.
+#[must_use]
+pub fn preview(preview: &Preview, now: Timestamp) -> String {
+    let mut lines = Vec::new();
+    if preview.canaries.is_empty() {
+        lines.push(nothing(preview));
+    }
+    for previewed in &preview.canaries {
+        canary(&mut lines, previewed, now);
+    }
+    lines.extend(preview.notes.iter().cloned());
+    lines
+        .iter()
+        .map(|line| format!("{}\n", inert(line)))
+        .collect()
+}
+
+/// That no rollout changes, as one sentence.
+#[must_use]
+pub fn nothing(preview: &Preview) -> String {
+    match preview.untouched {
+        0 => "Nothing changes for rollouts: there is no Canary here.".to_owned(),
+        1 => "Nothing changes for the rollout of the one Canary here.".to_owned(),
+        count => format!("Nothing changes for the rollouts of the {count} Canaries here."),
+    }
+}
+
+/// One line that is data to everybody who reads it.
+fn inert(line: &str) -> String {
+    let line = harmless(line);
+    // A runner obeys what begins with `::`, white space or not, and `##[` anywhere.
+    let line = line.replace("##[", "## [");
+    match line.trim_start().starts_with("::") {
+        true => line.replacen("::", ": :", 1),
+        false => line,
+    }
+}
+
+fn canary(lines: &mut Vec<String>, previewed: &Previewed, now: Timestamp) {
+    lines.push(format!("{}: {}", previewed.canary, previewed.headline));
+    let differences = previewed.versions.iter().chain(&previewed.fields);
+    lines.extend(differences.map(|one| format!("  {}", difference(one))));
+    if !previewed.schedule.is_empty() && previewed.change != Change::Deleted {
+        lines.push("  if merged now and every check passes:".to_owned());
+        let (first, left_out, last) = ends(&previewed.schedule);
+        lines.extend(first.iter().map(|step| milestone(step, now)));
+        if left_out > 0 {
+            lines.push(format!("    … {left_out} more …"));
+        }
+        lines.extend(last.iter().map(|step| milestone(step, now)));
+    }
+    for step in &previewed.steps {
+        lines.push(format!("  the step at {} writes:", clock(step.at, now)));
+        files(lines, &step.files);
+    }
+    if !previewed.promotion.is_empty() {
+        lines.push("  promotion would write:".to_owned());
+        files(lines, &previewed.promotion);
+    }
+    if !previewed.checks.is_empty() {
+        lines.push("  the primary now:".to_owned());
+    }
+    lines.extend(previewed.checks.iter().map(|check| match &check.answer {
+        Asked::NotMeasured(why) => format!("    {}: {why}", check.name),
+        Asked::Measured {
+            measurement,
+            of_primary,
+        } => {
+            let whose = if *of_primary { "" } else { ", of all pods" };
+            format!(
+                "    {:<8} {}{whose}",
+                verdict(measurement.verdict),
+                measurement.summary()
+            )
+        }
+    }));
+    lines.extend(previewed.notes.iter().map(|note| format!("  {note}")));
+}
+
+/// A difference in words.
+pub(super) fn difference(one: &Difference) -> String {
+    match (&one.before, &one.after) {
+        (Some(before), Some(after)) => format!("{}: {before} → {after}", one.what),
+        (None, Some(after)) => format!("{}: {after} (new)", one.what),
+        (Some(before), None) => format!("{}: {before} (removed)", one.what),
+        (None, None) => one.what.clone(),
+    }
+}
+
+/// What is shown of a schedule: its beginning, how many are left out, its end.
+pub(super) fn ends(schedule: &[Milestone]) -> (&[Milestone], usize, &[Milestone]) {
+    if schedule.len() <= 2 * ENDS {
+        return (schedule, 0, &[]);
+    }
+    let (first, rest) = schedule.split_at(ENDS);
+    let (middle, last) = rest.split_at(rest.len() - ENDS);
+    (first, middle.len(), last)
+}
+
+fn milestone(step: &Milestone, now: Timestamp) -> String {
+    format!(
+        "    {:<9}  {:<13} {:>7}  {}",
+        clock(step.at, now),
+        step.phase
+            .map(|phase| phase.to_string())
+            .unwrap_or_default(),
+        weights(step),
+        step.reasons.first().map_or("", String::as_str)
+    )
+}
+
+/// The weights of primary and canary after a step.
+pub(super) fn weights(step: &Milestone) -> String {
+    let weights = step.traffic.map(|traffic| {
+        let mirrored = if traffic.mirrored { " mirrored" } else { "" };
+        format!("{}/{}{mirrored}", traffic.primary, traffic.canary)
+    });
+    weights.unwrap_or_default()
+}
+
+/// A verdict in a word.
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::NoData => "no data",
+        Verdict::Error => "error",
+    }
+}
+
+fn files(lines: &mut Vec<String>, files: &[FileDiff]) {
+    for file in files {
+        let new = if file.created { "new, " } else { "" };
+        let note = file
+            .note
+            .map(|note| format!(": {note}"))
+            .unwrap_or_default();
+        lines.push(format!(
+            "    {} ({new}+{} -{}){note}",
+            file.path, file.added, file.removed
+        ));
+        let diff = file.diff.as_deref().unwrap_or_default();
+        lines.extend(diff.lines().map(|line| format!("      {line}")));
+    }
+}

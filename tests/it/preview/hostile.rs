@@ -1,0 +1,1 @@
+//! Pull requests that try to make the preview misbehave.
