@@ -99,8 +99,11 @@ impl History {
             return Ok(None);
         }
         let changed = self.changed(&commit, known)?;
-        let author = commit.author();
-        let text = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+        self.next = known;
+        let brought = self.brought(&commit)?;
+        let author = brought.as_ref().unwrap_or(&commit).author();
+        let text = brought.as_ref().unwrap_or(&commit).message_bytes();
+        let text = String::from_utf8_lossy(text).into_owned();
         let past = Past {
             id,
             parent: known,
@@ -114,8 +117,23 @@ impl History {
             trailers: trailers::parse(&text),
             changed,
         };
-        self.next = known;
         Ok(Some(past))
+    }
+
+    /// The step that a merge commit brought to the branch, if it was one: it says
+    /// more than the merge does.
+    fn brought(&self, merge: &git2::Commit<'_>) -> Result<Option<git2::Commit<'_>>> {
+        let says_what = |commit: &git2::Commit<'_>| {
+            let text = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+            let trailers = trailers::parse(&text);
+            trailers.iter().any(|(key, _)| key == "Canary")
+        };
+        let step = match (merge.parent_count(), merge.parent_id(1)) {
+            (2, Ok(step)) if self.objects.has(step) && !says_what(merge) => step,
+            _ => return Ok(None),
+        };
+        let step = self.objects.commit(step)?;
+        Ok(Some(step).filter(says_what))
     }
 
     /// Did the walk end where the clone ends, and not the history?

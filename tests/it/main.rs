@@ -40,6 +40,8 @@ mod preview;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod pull_requests;
+#[cfg(test)]
 mod race;
 #[cfg(test)]
 mod repos;

@@ -60,7 +60,8 @@ impl Known {
         for pull in closed?.into_iter().filter(is_ours) {
             let marker = Marker::of(&pull).filter(|marker| {
                 let is_its = branch_of(&marker.canary).is_ok_and(|it| it.name() == pull.head.name);
-                is_its && marker.news.is_some()
+                // What was merged is what the marker is about.
+                is_its && marker.commit == pull.head.sha && marker.news.is_some()
             });
             if let (Some(_), true, Some(marker)) =
                 (pull.merged_at, pull.base.name == base.name(), marker)

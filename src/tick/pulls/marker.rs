@@ -84,7 +84,22 @@ impl Kind {
         match plan.action {
             Action::RolledBack => Self::Rollback,
             Action::Halted => Self::Halt,
-            _ => Self::Step,
+            Action::Initialized
+            | Action::Started
+            | Action::Advanced
+            | Action::Held
+            | Action::Promoting
+            | Action::Finalising
+            | Action::Succeeded
+            | Action::Restarted
+            | Action::Approved
+            | Action::Paused
+            | Action::Resumed
+            | Action::Retried
+            | Action::NotDue
+            | Action::Idle
+            | Action::Suspended
+            | Action::Failed => Self::Step,
         }
     }
 }
@@ -108,10 +123,12 @@ impl Marker {
     pub(super) fn above(&self, text: &str) -> Result<String> {
         let json = serde_json::to_string(self)
             .map_err(|error| Error::internal("cannot write a marker").because(error))?;
-        // Nothing in it ends the comment; outside of strings JSON has none of these.
+        // Nothing in it ends the comment or calls somebody; outside of strings JSON has
+        // none of these.
         let json = json
             .replace('<', "\\u003c")
             .replace('>', "\\u003e")
+            .replace('@', "\\u0040")
             .replace("--", "\\u002d\\u002d");
         Ok(format!("{}{json}{}\n{text}", FENCE[0], FENCE[1]))
     }

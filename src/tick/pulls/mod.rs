@@ -27,7 +27,7 @@ use super::deciding::{Decided, decide_all};
 use super::landed::Landed;
 use super::{Choice, Decider, Tree, World, within};
 use crate::decide::{Action, Plan};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::github::PullRequest;
 use crate::repo::git::Oid;
 use crate::repo::inventory::Inventory;
@@ -78,8 +78,9 @@ pub(super) async fn run(
     let taken = take_steps(world, wanted, remote, decider);
     let mut taken = within(end, world.deadline, taken).await?;
     if !world.dry_run {
-        let results = taken.results.iter_mut().map(|step| (step, false));
-        super::telling::tell(world, results, end).await;
+        // Nothing reached the branch.
+        let all = taken.results.iter_mut().map(|step| (step, false));
+        super::telling::tell(world, all, end).await;
         let merged = std::mem::take(&mut taken.merged);
         let notes = news::tell_merged(world, merged, &mut taken.results, end).await;
         taken.notes.extend(notes);
@@ -146,7 +147,7 @@ async fn take_steps(
         }
         for decided in &mut results {
             if lost.contains(&decided.outcome.canary) {
-                fail(decided, world.lost(&Landed::default()));
+                fail(decided, overtaken());
             }
         }
         results.extend(done.into_values());
@@ -200,9 +201,8 @@ impl Round<'_> {
         asking.keep_quiet_about(open.clone());
         let now = self.world.author.time;
         let landed = Landed::default();
-        let mut decided = decider
-            .decide(self.world, self.base, self.tree, &landed)
-            .await?;
+        let (world, base) = (self.world, self.base);
+        let mut decided = decider.decide(world, base, self.tree, &landed).await?;
         let mut standings = Vec::new();
         for decided in &decided {
             standings.push(self.standing(decided).await);
@@ -304,6 +304,15 @@ impl Round<'_> {
         decided.outcome.reasons.push(told);
         Ok(Next::Done)
     }
+}
+
+/// Others did the same again and again.
+fn overtaken() -> Error {
+    Error::new(
+        Kind::Conflict,
+        "its branch or its pull request changed again and again",
+    )
+    .hint("the next run decides anew")
 }
 
 /// What is to be committed, if something is.

@@ -149,10 +149,16 @@ impl Round<'_> {
 
     async fn change(&self, decided: &mut Decided, open: &Open, draft: &Draft) -> Result<Next> {
         let number = open.pull.number;
+        let github = &self.world.github;
+        // It may have been merged before the branch moved: then the step is another one,
+        // and what that one says stays.
+        if github.pull(number).await.is_ok_and(|pull| !pull.is_open()) {
+            return Ok(Next::Again);
+        }
         let body = draft.marker.above(&draft.text)?;
         let fields = [("title", &*draft.title), ("body", &*body)];
         let reason = format!("pull request #{number} proposes this now: it counts once merged");
-        match self.world.github.change_pull(number, &fields).await {
+        match github.change_pull(number, &fields).await {
             Ok(pull) => self.finish(decided, &pull, draft, reason).await,
             Err(refused) => {
                 // Its commit is the new one: the next run writes the rest.

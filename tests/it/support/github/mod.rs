@@ -7,6 +7,7 @@ mod access;
 mod comments;
 mod deployments;
 mod people;
+mod pulls;
 mod statuses;
 mod workflows;
 
@@ -23,6 +24,8 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::prometheus::RUNTIME;
+
+pub(crate) use pulls::Pull;
 
 /// Path of the REST API, as an Enterprise server has it.
 const REST: &str = "/api/v3";
@@ -51,6 +54,7 @@ pub(crate) struct Known {
     access: access::Access,
     deployments: deployments::Deployments,
     people: people::People,
+    pulls: pulls::Pulls,
     statuses: statuses::Statuses,
     comments: comments::Comments,
     workflows: workflows::Workflows,
@@ -84,6 +88,7 @@ impl GitHub {
         let shared = Shared::default();
         let rest = Router::new()
             .merge(access::routes())
+            .merge(pulls::routes())
             .merge(statuses::routes())
             .merge(comments::routes())
             .merge(workflows::routes())
@@ -124,6 +129,9 @@ impl GitHub {
 
 /// Answers a document by the area that knows what it asks for.
 async fn graphql(State(shared): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
+    if let Some(answer) = pulls::graphql(&shared, &asked) {
+        return Json(answer);
+    }
     let document = asked["query"].as_str().unwrap();
     let data = comments::graphql(&shared, document);
     Json(json!({"data": data.unwrap_or_else(|| panic!("nobody answers {document}"))}))

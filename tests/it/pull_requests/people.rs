@@ -1,0 +1,201 @@
+//! What people do: closing, retrying, aborting, pausing, pushing.
+
+use super::*;
+
+#[test]
+fn a_closed_one_is_a_refusal_until_somebody_retries() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    there.github.close(1);
+    let asked = there.asked();
+    let held = there.tick();
+    assert!(
+        held.ends_with(
+            "held: pull request #1 was closed: weirkeeper retry test/podinfo lifts this"
+        ),
+        "{held}"
+    );
+    assert_eq!(there.writes(asked), Vec::<String>::new());
+    // With its branch deleted, too, it comes back.
+    git(&there.world.remote(), &["branch", "-D", BRANCH]);
+    let ran = there.say("retry").exits(0);
+    let result = ran.result(PODINFO);
+    assert!(
+        line(&result).contains("retried: pull request #1 is open again"),
+        "{ran}"
+    );
+    assert_eq!(there.github.pull().number, 1);
+    assert!(there.tick().contains("held: pull request #1 waits"));
+    there.merge("merge");
+    assert!(there.world.read(ROUTE).contains("weight: 50"));
+}
+
+#[test]
+fn one_that_cannot_be_opened_again_is_opened_anew() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    there.github.close(1);
+    there.refuse("PATCH", "/pulls/1", 422, "state cannot be changed");
+    let ran = there.say("retry").exits(0);
+    assert!(
+        line(&ran.result(PODINFO)).contains("counts no longer"),
+        "{ran}"
+    );
+    assert!(there.tick().contains("50/50 advanced"));
+    assert_eq!(there.github.pull().number, 2);
+}
+
+#[test]
+fn a_refusal_is_of_one_step() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    there.github.close(1);
+    assert!(there.tick().contains("held: pull request #1 was closed"));
+    // A rollback is another one.
+    there.fail_checks();
+    let mut lines = vec![there.tick()];
+    while !lines.last().unwrap().contains("rolledBack") {
+        lines.push(there.tick());
+        assert!(lines.len() < 6, "{lines:#?}");
+    }
+    assert_eq!(there.github.pull().number, 2);
+    // A refused rollback is held, too; a new revision is another one.
+    there.github.close(2);
+    assert!(there.tick().contains("held: pull request #2 was closed"));
+    there.world.release("podinfo:6.1.0", "podinfo:6.2.0");
+    let line = there.tick();
+    assert!(line.contains("restarted"), "{line}");
+    assert_eq!(there.github.pull().number, 3);
+}
+
+#[test]
+fn an_abort_takes_the_place_of_a_step() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    let ran = there.say("abort").exits(0);
+    assert!(
+        line(&ran.result(PODINFO)).contains("Failed 100/0 rolledBack"),
+        "{ran}"
+    );
+    let pull = there.github.pull();
+    assert_eq!(pull.number, 1);
+    assert!(
+        pull.title.starts_with("Rollback: podinfo.test: "),
+        "{}",
+        pull.title
+    );
+    let author = git(
+        &there.world.remote(),
+        &["log", "-1", "--format=%an", BRANCH],
+    );
+    assert_eq!(author, "Ann");
+    // No check takes it back, and no new document.
+    there
+        .world
+        .edit(CANARY, "stepWeight: 25 # two steps", "stepWeight: 25");
+    assert!(there.tick().contains("held: pull request #1 waits"));
+    there.merge("squash");
+    assert!(there.world.read(CANARY).contains("phase: Failed"));
+}
+
+#[test]
+fn a_pause_takes_the_place_of_a_step_and_a_rollback_that_of_a_pause() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    drop(there.say("pause").exits(0));
+    let pull = there.github.pull();
+    assert_eq!(pull.number, 1);
+    assert!(pull.title.contains("paused by Ann"), "{}", pull.title);
+    assert!(!there.proposed(ROUTE).contains("weight: 50"));
+    there.fail_checks();
+    let mut lines = vec![there.tick()];
+    assert!(
+        lines[0].contains("held: pull request #1 waits"),
+        "{lines:?}"
+    );
+    while !lines.last().unwrap().contains("rolledBack") {
+        lines.push(there.tick());
+        assert!(lines.len() < 6, "{lines:#?}");
+    }
+    let pull = there.github.pull();
+    assert!(pull.body.contains("paused by Ann"), "{}", pull.body);
+}
+
+#[test]
+fn other_words_wait_for_the_open_one() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    let before = there.branch();
+    drop(there.say("pause").exits(0));
+    let ran = there.say("resume").exits(2);
+    assert!(
+        !ran.stderr.is_empty() && ran.stderr.contains("pull/1"),
+        "{ran}"
+    );
+    there.merge("merge");
+    let ran = there.say("resume").exits(0);
+    assert_eq!(ran.result(PODINFO)["pullRequest"]["number"], 2, "{ran}");
+    let ran = there.say("resume").exits(2);
+    assert!(
+        ran.stderr.contains("pull request #2 waits to be merged"),
+        "{ran}"
+    );
+    there.merge("merge");
+    assert!(there.tick().contains("50/50 advanced"));
+    assert_ne!(there.branch(), before);
+}
+
+#[test]
+fn commits_of_others_are_never_overwritten() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    let person = there.world.person();
+    git(&person, &["fetch", "-q", "origin", BRANCH]);
+    git(&person, &["checkout", "-q", "-B", "edit", "FETCH_HEAD"]);
+    fs_err::write(person.join("note.md"), "mine\n").unwrap();
+    git(&person, &["add", "-A"]);
+    git(&person, &["commit", "-q", "-m", "a note"]);
+    git(
+        &person,
+        &["push", "-q", "origin", &format!("HEAD:{BRANCH}")],
+    );
+    git(&person, &["checkout", "-q", "main"]);
+    let theirs = there.branch();
+    // Not even by a rollback: that is told.
+    there.fail_checks();
+    for _ in 0..4 {
+        let ran = there.next().exits(4);
+        let line = line(&ran.result(PODINFO));
+        assert!(
+            line.contains("held: somebody pushed to weirkeeper/test/podinfo"),
+            "{ran}"
+        );
+        assert_eq!(there.branch(), theirs);
+    }
+    drop(there.say("abort").exits(4));
+    assert_eq!(there.branch(), theirs);
+    // It can be merged all the same.
+    there.pass_checks();
+    there.merge("merge");
+    assert!(there.world.read("note.md").contains("mine"));
+    assert!(there.tick().contains("promoting"));
+}
+
+#[test]
+fn an_amended_commit_is_one_of_others() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    let person = there.world.person();
+    git(&person, &["fetch", "-q", "origin", BRANCH]);
+    git(&person, &["checkout", "-q", "-B", "edit", "FETCH_HEAD"]);
+    git(&person, &["commit", "-q", "--amend", "--no-edit"]);
+    git(
+        &person,
+        &["push", "-q", "-f", "origin", &format!("HEAD:{BRANCH}")],
+    );
+    git(&person, &["checkout", "-q", "main"]);
+    let theirs = there.branch();
+    let ran = there.next().exits(4);
+    assert!(ran.stderr.contains("somebody pushed"), "{ran}");
+    assert_eq!(there.branch(), theirs);
+}
