@@ -141,6 +141,13 @@ impl Error {
         self
     }
 
+    /// The same error without advice, for one who knows better.
+    #[must_use]
+    pub fn without_hints(mut self) -> Self {
+        self.hints.clear();
+        self
+    }
+
     /// Adds places in documents, shown with line and caret.
     #[must_use]
     pub fn at(mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) -> Self {

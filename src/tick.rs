@@ -6,6 +6,7 @@ mod choose;
 mod committing;
 mod deciding;
 mod deleted;
+mod landed;
 mod people;
 mod publish;
 mod rescue;
@@ -32,8 +33,10 @@ use crate::report::Run;
 pub(crate) use applied::Cluster;
 pub(crate) use asking::Asking;
 pub use choose::{Choice, Shard, select};
+use deciding::decide_rest;
 pub(crate) use deciding::{Decided, decide_all};
 use deleted::decide_deleted;
+use landed::Landed;
 pub use people::{Saying, say};
 use publish::Published;
 pub(crate) use tree::Tree;
@@ -80,7 +83,8 @@ pub struct Stepping {
 /// time of `world` is then the one after the wait.
 ///
 /// The push is a compare-and-swap. Did the branch move meanwhile, everything
-/// is dropped and decided again from the new tip, a bounded number of times.
+/// is dropped and decided again from the new tip, a bounded number of times. By
+/// [`Via::Api`] each commit is one of its own: what is on the branch already stays.
 ///
 /// # Errors
 /// What keeps the whole run from happening: no repository, no branch, a remote
@@ -115,14 +119,20 @@ enum Decider<'a> {
 }
 
 impl Decider<'_> {
-    async fn decide(&self, world: &World, base: Oid, tree: &Tree<'_>) -> Result<Vec<Decided>> {
+    async fn decide(
+        &self,
+        world: &World,
+        base: Oid,
+        tree: &Tree<'_>,
+        landed: &Landed,
+    ) -> Result<Vec<Decided>> {
         match self {
             Self::Person(saying) => saying.decide(tree, world),
             Self::Step(asking, choice) => {
                 let now = world.author.time;
-                let mut decided = decide_all(tree, asking, choice, now).await?;
+                let mut decided = decide_rest(tree, asking, choice, landed, now).await?;
                 let repository = &world.repository;
-                let deleted = decide_deleted(repository, base, tree, asking, choice, now);
+                let deleted = decide_deleted(repository, base, tree, asking, choice, landed, now);
                 decided.extend(deleted.await?);
                 Ok(decided)
             }
@@ -132,25 +142,38 @@ impl Decider<'_> {
 
 /// Decides, commits, publishes and tells.
 async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> {
-    let mut steps = within(end, world.deadline, take_steps(world, decider)).await?;
+    let mut landed = Landed::default();
+    let steps = within(end, world.deadline, take_steps(world, decider, &mut landed)).await;
+    let mut steps = match steps {
+        Ok(steps) => steps,
+        Err(error) if landed.is_empty() => return Err(error),
+        Err(error) => Steps::broken_off(error),
+    };
+    let head = landed.head().map(str::to_owned);
     if !world.dry_run {
         let pushed = matches!(steps.published, Published::Done(_));
-        telling::tell(world, &mut steps.decided, pushed, end).await;
+        let rest = steps.decided.iter_mut().map(|step| (step, pushed));
+        let all = landed.steps().map(|step| (step, true)).chain(rest);
+        let tell = telling::tell(world, all, end);
+        let ((), note) = tokio::join!(tell, world.bring_along(head));
+        steps.notes.extend(note);
     }
-    steps.report(world)
+    steps.report(world, landed)
 }
 
 /// Steps that are taken: what was decided, on which commit, and what became of
 /// the commits.
 struct Steps {
-    inventory: Inventory,
+    /// What the branch held, as far as it was read.
+    inventory: Option<Inventory>,
     decided: Vec<Decided>,
-    base: Oid,
-    tip: Oid,
+    base: Option<Oid>,
+    tip: Option<Oid>,
     published: Published,
+    notes: Vec<String>,
 }
 
-async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
+async fn take_steps(world: &World, decider: &Decider<'_>, landed: &mut Landed) -> Result<Steps> {
     let mut pauses = retry::attempts();
     let mut first = None;
     loop {
@@ -160,14 +183,14 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
         let tree = world.tree(base).await?;
         let canaries = tree.inventory.canaries().len();
         tracing::debug!(canaries, "read");
-        let mut decided = decider.decide(world, base, &tree).await?;
+        let mut decided = decider.decide(world, base, &tree, landed).await?;
         tracing::debug!("decided");
         let tip = match world.dry_run {
             true => base,
             false => committing::commit_all(world, &tree.inventory, base, &mut decided).await?,
         };
         tracing::debug!(%tip, "committed");
-        let published = world.publish(base, tip).await?;
+        let published = world.publish(base, tip, &mut decided, landed).await?;
         tracing::debug!("published");
         if let Published::Moved = published
             && let Some(pause) = pauses.next()
@@ -177,10 +200,11 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
             continue;
         }
         return Ok(Steps {
-            inventory: tree.inventory,
+            inventory: Some(tree.inventory),
             decided,
-            base,
-            tip,
+            base: Some(base),
+            tip: Some(tip),
+            notes: Vec::new(),
             published: match published {
                 Published::Moved if first == Some(base) => Published::Refused(world.locked()),
                 published @ (Published::Nothing
@@ -193,14 +217,29 @@ async fn take_steps(world: &World, decider: &Decider<'_>) -> Result<Steps> {
 }
 
 impl Steps {
+    /// Steps of a run that `error` ended when some of them had landed.
+    fn broken_off(error: Error) -> Self {
+        Self {
+            inventory: None,
+            decided: Vec::new(),
+            base: None,
+            tip: None,
+            published: Published::Refused(error),
+            notes: Vec::new(),
+        }
+    }
+
     /// # Errors
     /// When the files cannot be listed.
-    fn report(self, world: &World) -> Result<Run> {
+    fn report(self, world: &World, landed: Landed) -> Result<Run> {
         let outcomes = self.decided.into_iter().map(|decided| decided.outcome);
-        let mut run = Run::new(outcomes.collect(), Some(self.base.to_string()));
-        run.errors = self.inventory.broken().iter().map(Error::again).collect();
-        if run.results.is_empty() && run.errors.is_empty() {
-            run.notes.push(nothing_found(&self.inventory)?);
+        let base = self.base.map(|base| base.to_string());
+        let mut run = Run::new(outcomes.collect(), base);
+        if let Some(inventory) = &self.inventory {
+            run.errors = inventory.broken().iter().map(Error::again).collect();
+            if run.results.is_empty() && run.errors.is_empty() && landed.is_empty() {
+                run.notes.push(nothing_found(inventory)?);
+            }
         }
         match self.published {
             Published::Nothing if world.dry_run => {
@@ -209,12 +248,14 @@ impl Steps {
             Published::Nothing => {}
             Published::Done(note) => {
                 run.pushed = true;
-                run.head = Some(self.tip.to_string());
+                run.head = self.tip.map(|tip| tip.to_string());
                 run.notes.extend(note);
             }
-            Published::Moved => run.give_up(world.lost()),
+            Published::Moved => run.give_up(world.lost(&landed)),
             Published::Refused(error) => run.give_up(error),
         }
+        run.notes.extend(self.notes);
+        landed.into_run(&mut run);
         Ok(run)
     }
 }

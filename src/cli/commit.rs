@@ -1,8 +1,9 @@
 //! How commits are made and where they go.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::given::{Given, given};
@@ -36,8 +37,8 @@ pub struct Commit {
     #[arg(long, value_name = "METHOD", env = "WEIRKEEPER_AUTO_MERGE", value_parser = given::<AutoMerge>())]
     pub auto_merge: Option<Given<AutoMerge>>,
     /// SSH key to sign commits with: a file, or the private key itself
-    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_SIGN_KEY", value_parser = path(), hide_env_values = true)]
-    pub sign_key: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", env = "WEIRKEEPER_SIGN_KEY", value_parser = sign_key(), hide_env_values = true)]
+    pub sign_key: Option<SignKey>,
     /// Show each rollout of a revision as a Deployment of GitHub
     #[arg(long, env = "WEIRKEEPER_DEPLOYMENTS", value_parser = FalseyValueParser::new())]
     pub deployments: bool,
@@ -56,11 +57,40 @@ impl Commit {
         Given::of(self.auto_merge)
     }
 
+    /// What commits are signed with.
+    #[must_use]
+    pub fn sign_key(&self) -> Option<&Path> {
+        let key = self.sign_key.as_ref().map(SignKey::given);
+        key.filter(|key| !key.as_os_str().is_empty())
+    }
+
     /// Labels of pull requests.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         let labels = self.label.iter().map(|label| label.trim());
         labels.filter(|label| !label.is_empty())
     }
+}
+
+/// A file with a private key, or the key itself; never shown.
+#[derive(Clone)]
+pub struct SignKey(PathBuf);
+
+impl SignKey {
+    /// As it was given.
+    #[must_use]
+    pub fn given(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SignKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignKey")
+    }
+}
+
+fn sign_key() -> impl TypedValueParser<Value = SignKey> {
+    path().map(SignKey)
 }
 
 /// How commits reach the branch.

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::git_options;
 use crate::cli::{self, AutoMerge, CommitVia};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::github::GitHub;
 use crate::notify::Notifier;
 use crate::repo::Signature;
@@ -26,7 +26,16 @@ pub(super) struct Opened<'a> {
 impl<'a> Opened<'a> {
     /// Opens the repository that `options` and `settings` name.
     pub(super) async fn open(options: &'a cli::Commit, settings: &'a Settings) -> Result<Self> {
-        let repository = Repository::open(&settings.repo, git_options(settings)).await?;
+        let mut repository = Repository::open(&settings.repo, git_options(settings)).await?;
+        if let Some(key) = options.sign_key() {
+            if options.via() == CommitVia::Api {
+                return Err(
+                    Error::usage("--sign-key has no use with --commit-via api")
+                        .hint("GitHub signs these commits itself; leave out the key, or use --commit-via git"),
+                );
+            }
+            repository = repository.signed_with(key).await?;
+        }
         let branch = options.branch.as_deref().filter(|name| !name.is_empty());
         let branch = repository.branch(branch).await?;
         let remote = match options.no_push {
@@ -56,6 +65,7 @@ impl<'a> Opened<'a> {
     ) -> Result<World> {
         let environment = &self.settings.environment;
         let github = GithubSettings::new(environment, self.commits.clone())?;
+        self.check_via(&github)?;
         let mut notify = NotifySettings::new(notify, secrets, environment, self.commits)?;
         if self.remote.is_none() {
             // Nobody would find the commit there.
@@ -72,6 +82,37 @@ impl<'a> Opened<'a> {
             author,
             deadline: duration("--deadline", deadline)?,
         })
+    }
+}
+
+impl Opened<'_> {
+    /// Whoever commits through GitHub has to know where, and be let in.
+    fn check_via(&self, github: &GithubSettings) -> Result<()> {
+        let way = match self.options.via() {
+            CommitVia::Git => return Ok(()),
+            CommitVia::Api => "--commit-via api",
+            CommitVia::PullRequest => "--commit-via pull-request",
+        };
+        if self.options.no_push || self.options.dry_run {
+            return Ok(());
+        }
+        if self.remote.is_none() {
+            return Err(
+                Error::usage(format!("{way} needs a remote, and there is none"))
+                    .hint("add the repository at GitHub as the remote `origin`, or use --no-push"),
+            );
+        }
+        if github.repository.is_none() {
+            return Err(
+                Error::usage(format!("{way} needs to know the repository at GitHub"))
+                    .hint("set GITHUB_REPOSITORY to OWNER/NAME, or use a remote at GitHub"),
+            );
+        }
+        if github.token.is_none() {
+            return Err(Error::usage(format!("{way} needs a token"))
+                .hint("give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN; it needs `contents: write`"));
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,9 @@
 //! server). One file per area says what is asked and what of the answer is read.
 
 mod ask;
+mod commits;
 mod refused;
+mod rules;
 mod statuses;
 mod transport;
 
@@ -27,7 +29,9 @@ use crate::settings::GithubSettings;
 use transport::Transport;
 
 pub use ask::Ask;
+pub use commits::{BranchCommit, NewCommit};
 pub use refused::Refused;
+pub use rules::{Rule, Way};
 pub use statuses::{CommitStatus, State};
 
 /// Version of the API that is asked for.
@@ -185,11 +189,24 @@ impl GitHub {
         let body = json!({"query": document, "variables": json!(variables)});
         let ask = Ask::graphql(body).needs(needs);
         let response = self.exchange(&self.clients()?.graphql, &ask).await?;
-        let answer: Value = serde_json::from_slice(&read(response).await?).map_err(not_github)?;
-        if let Some(refused) = Refused::by_graphql(&answer, &ask) {
+        let (parts, body) = response.into_parts();
+        // A mutation that was answered with success may have been carried out,
+        // readable or not.
+        let unread = |mut refused: Refused| {
+            refused.unanswered = true;
+            refused
+        };
+        let answer: Value = serde_json::from_slice(&collect(body).await?)
+            .map_err(|error| unread(not_github(error)))?;
+        if let Some(refused) = Refused::by_graphql(&answer, &parts.headers, &ask) {
             return Err(refused);
         }
-        T::deserialize(&answer["data"]).map_err(not_github)
+        T::deserialize(&answer["data"]).map_err(|error| unread(not_github(error)))
+    }
+
+    /// Waits before something is asked again, see [`with_pause`](Self::with_pause).
+    pub async fn wait(&self, duration: Duration) {
+        self.pause.wait(duration).await;
     }
 
     async fn send(&self, ask: &Ask) -> Result<Vec<u8>, Refused> {

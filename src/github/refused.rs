@@ -72,7 +72,7 @@ impl Refused {
     }
 
     /// The refusal in an answer of GraphQL; `None` when it has no errors.
-    pub(super) fn by_graphql(answer: &Value, ask: &Ask) -> Option<Self> {
+    pub(super) fn by_graphql(answer: &Value, headers: &HeaderMap, ask: &Ask) -> Option<Self> {
         let errors = answer["errors"].as_array().filter(|all| !all.is_empty())?;
         let texts = errors.iter().filter_map(|error| error["message"].as_str());
         let said = one_line(&texts.collect::<Vec<_>>().join("; "));
@@ -82,15 +82,19 @@ impl Refused {
         let forbidden = kinds
             .iter()
             .any(|kind| ["FORBIDDEN", "INSUFFICIENT_SCOPES"].contains(&&**kind));
-        let error = match forbidden {
-            true => error.hint(may_not(ask)),
-            false => error,
+        let limited = kinds.iter().any(|kind| kind == "RATE_LIMITED");
+        let error = match (limited, forbidden) {
+            (true, _) => takes_no_more(headers, true),
+            (false, true) => error.hint(may_not(ask)),
+            (false, false) => error,
         };
         Some(Self {
             status: None,
+            // What GitHub says when it ran out of time, or has a fault: it may have
+            // done its work all the same.
+            unanswered: said.contains("Something went wrong while executing your query"),
             kinds,
             said,
-            unanswered: false,
             error: Box::new(error),
         })
     }
@@ -153,14 +157,7 @@ fn explain(parts: &http::response::Parts, said: &str, ask: &Ask, has_token: bool
     }
     let error = Error::remote(message);
     if is_limited(parts.status, &parts.headers, said) {
-        let error = match resets_at(&parts.headers) {
-            Some(at) => Error::remote(format!("GitHub takes no more requests until {at}")),
-            None => Error::remote("GitHub takes no more requests for now"),
-        };
-        return error.hint(match has_token {
-            true => "run less often, or use the token of a GitHub App, which may ask more",
-            false => "without a token there are 60 requests an hour: give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN",
-        });
+        return takes_no_more(&parts.headers, has_token);
     }
     if parts.status.is_redirection() {
         let target = text(&parts.headers, LOCATION.as_str()).unwrap_or("nowhere");
@@ -182,6 +179,17 @@ fn explain(parts: &http::response::Parts, said: &str, ask: &Ask, has_token: bool
         ),
         _other => error,
     }
+}
+
+fn takes_no_more(headers: &HeaderMap, has_token: bool) -> Error {
+    let error = match resets_at(headers) {
+        Some(at) => Error::remote(format!("GitHub takes no more requests until {at}")),
+        None => Error::remote("GitHub takes no more requests for now"),
+    };
+    error.hint(match has_token {
+        true => "run less often, or use the token of a GitHub App, which may ask more",
+        false => "without a token there are 60 requests an hour: give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN",
+    })
 }
 
 fn may_not(ask: &Ask) -> String {

@@ -67,7 +67,7 @@ impl Pause {
     }
 
     /// Waits.
-    pub(super) async fn wait(&self, duration: Duration) {
+    pub async fn wait(&self, duration: Duration) {
         (self.0)(duration).await;
     }
 }

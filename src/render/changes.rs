@@ -102,14 +102,21 @@ impl Changes {
         self.before.entry(path.to_owned()).or_insert(before);
     }
 
-    /// What changed since the last time, as a commit wants it.
-    pub fn keep(&mut self) -> BTreeMap<String, Option<String>> {
-        let before = std::mem::take(&mut self.before);
-        let texts = before.into_iter().filter_map(|(path, before)| {
-            let text = self.texts.get(&path)?;
-            (before.as_ref() != Some(text)).then(|| (path, Some(text.clone())))
+    /// What changed since the last [`keep`](Self::keep), as a commit wants it.
+    #[must_use]
+    pub fn changed(&self) -> BTreeMap<String, Option<String>> {
+        let texts = self.before.iter().filter_map(|(path, before)| {
+            let text = self.texts.get(path)?;
+            (before.as_ref() != Some(text)).then(|| (path.clone(), Some(text.clone())))
         });
         texts.collect()
+    }
+
+    /// What changed since the last time; from now on it cannot be taken back.
+    pub fn keep(&mut self) -> BTreeMap<String, Option<String>> {
+        let changed = self.changed();
+        self.before.clear();
+        changed
     }
 
     /// Takes back what changed since the last [`keep`](Self::keep).

@@ -160,7 +160,11 @@ pub(super) fn no_such_branch(branch: &Branch, place: &str, existing: &[String]) 
     error.hint(format!("it has {}{more}", shown.join(", ")))
 }
 
-pub(super) fn parse_oid(text: &str) -> Result<Oid> {
+/// A commit's name that somebody else gave.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn parse_oid(text: &str) -> Result<Oid> {
     Oid::from_str(text)
         .map_err(|error| Error::internal(format!("`{text}` is no commit name")).because(error))
 }

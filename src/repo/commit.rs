@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::git::{Oid, Repository};
 use super::objects::Objects;
 use super::process::Call;
+use super::sign::Signer;
 use crate::error::{Error, Result};
 
 /// Who made a commit, and when.
@@ -91,6 +92,8 @@ impl Repository {
             objects,
             new: BTreeSet::new(),
             tip: parent,
+            last: None,
+            signer: self.signer.clone(),
         })
     }
 
@@ -100,7 +103,13 @@ impl Repository {
     ///
     /// [`Remote`](crate::error::Kind::Remote) when it cannot be written.
     pub async fn store(&self, commits: Commits) -> Result<Oid> {
-        let Commits { objects, new, tip } = commits;
+        let Commits {
+            objects,
+            new,
+            tip,
+            last: _,
+            signer: _,
+        } = commits;
         if new.is_empty() {
             return Ok(tip);
         }
@@ -127,6 +136,9 @@ pub struct Commits {
     /// What they add to the repository.
     new: BTreeSet<Oid>,
     tip: Oid,
+    /// Before the last one was added: the tip, and what that one alone adds.
+    last: Option<(Oid, Vec<Oid>)>,
+    signer: Option<Signer>,
 }
 
 impl fmt::Debug for Commits {
@@ -186,14 +198,48 @@ impl Commits {
             }
         }
         let signature = signature(author)?;
-        let commit = repository
-            .commit(None, &signature, &signature, message, &tree, &[&parent])
-            .map_err(failed)?;
+        let commit = match &self.signer {
+            None => repository
+                .commit(None, &signature, &signature, message, &tree, &[&parent])
+                .map_err(failed)?,
+            Some(signer) => {
+                let buffer = repository
+                    .commit_create_buffer(&signature, &signature, message, &tree, &[&parent])
+                    .map_err(failed)?;
+                let buffer = buffer
+                    .as_str()
+                    .map_err(|error| Error::internal("a commit is no text").because(error))?;
+                let signed = signer.sign(buffer.as_bytes())?;
+                repository
+                    .commit_signed(buffer, &signed, Some("gpgsig"))
+                    .map_err(failed)?
+            }
+        };
         new.push(commit);
         drop((tree, base, parent));
-        self.new.extend(new);
+        new.retain(|object| self.new.insert(*object));
+        self.last = Some((self.tip, new));
         self.tip = commit;
         Ok(Some(commit))
+    }
+
+    /// Takes the last commit back, as if it had not been added. Before that one
+    /// nothing can be taken back.
+    pub fn take_back(&mut self) {
+        if let Some((tip, objects)) = self.last.take() {
+            for object in objects {
+                self.new.remove(&object);
+            }
+            self.tip = tip;
+        }
+    }
+
+    pub(super) fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    pub(super) fn tip(&self) -> Oid {
+        self.tip
     }
 }
 

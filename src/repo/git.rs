@@ -14,6 +14,7 @@ use super::files::Files;
 use super::objects::Objects;
 use super::options::GitOptions;
 use super::process::{Answer, Call};
+use super::sign::Signer;
 use crate::error::{Error, Result};
 
 /// First Git that takes configuration from the environment, which is how a token reaches it.
@@ -30,6 +31,8 @@ pub struct Repository {
     objects: PathBuf,
     shallow: bool,
     memory: Arc<Memory>,
+    /// Who signs the commits that are made here.
+    pub(super) signer: Option<Signer>,
 }
 
 /// What the configuration says about remotes and branches.
@@ -94,6 +97,7 @@ impl Repository {
             objects,
             shallow,
             memory: Arc::new(Memory::new(&common_dir)),
+            signer: None,
         };
         repository.objects().map(|_| repository)
     }

@@ -13,6 +13,7 @@
 
 pub mod ancestry;
 pub mod branch;
+pub mod changes;
 mod clean;
 mod commit;
 mod fetch;
@@ -33,6 +34,7 @@ mod process;
 pub mod push;
 pub mod retry;
 pub mod rollout;
+mod sign;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -42,3 +44,4 @@ mod transport;
 
 pub use commit::{Commits, Signature};
 pub use options::GitOptions;
+pub use sign::Signer;

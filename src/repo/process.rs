@@ -1,7 +1,7 @@
 //! Running the `git` executable: no hooks, no prompts, a time limit, nothing secret in what it says.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -115,12 +115,10 @@ impl Answer {
 
     /// The last lines of stderr as one, for the cause of an error.
     pub(super) fn complaint(&self) -> String {
-        let mut lines: Vec<&str> = self.stderr.lines().map(str::trim).collect();
-        lines.retain(|line| !line.is_empty() && *line != "remote:");
-        if lines.is_empty() {
-            return "git said nothing".into();
+        match complaint(&self.stderr) {
+            nothing if nothing.is_empty() => "git said nothing".into(),
+            complaint => complaint,
         }
-        lines[lines.len().saturating_sub(8)..].join("; ")
     }
 
     /// The answer, or an error that says `what` could not be done.
@@ -140,24 +138,20 @@ impl GitOptions {
     /// When it cannot be started, or takes longer than the time limit: then it and all its children
     /// are killed. A `git` that fails is an [`Answer`].
     pub(super) async fn run(&self, folder: &Path, call: Call) -> Result<Answer> {
-        let mut child = self
-            .command(folder, &call)
-            .spawn()
-            .map_err(|error| self.cannot_start(error))?;
-        let guard = Group::of(&child);
         let name = call.name();
-        let ended = tokio::time::timeout(self.timeout, converse(&mut child, call.input)).await;
-        let Ok(ended) = ended else {
-            drop(guard);
-            // Reaps it; it is dead already, so this does not wait.
-            drop(child.wait().await);
-            let limit = self.timeout;
-            return Err(Error::remote(format!("{name} took longer than {limit:?}"))
-                .hint("is the remote reachable, and does it ask for a password?"));
-        };
-        guard.disarm();
-        let (status, stdout, stderr) = ended
-            .map_err(|error| Error::internal(format!("cannot talk to {name}")).because(error))?;
+        let mut command = self.command(folder, &call);
+        let ended = finish(&mut command, call.input, self.timeout).await;
+        let (status, stdout, stderr) = ended.map_err(|why| match why {
+            Unended::NotStarted(error) => self.cannot_start(error),
+            Unended::TooLong => {
+                let limit = self.timeout;
+                Error::remote(format!("{name} took longer than {limit:?}"))
+                    .hint("is the remote reachable, and does it ask for a password?")
+            }
+            Unended::Broken(error) => {
+                Error::internal(format!("cannot talk to {name}")).because(error)
+            }
+        })?;
         let answer = Answer {
             success: status.success(),
             stdout,
@@ -228,11 +222,46 @@ impl GitOptions {
     }
 }
 
-/// Feeds `input`, collects output, waits.
-async fn converse(
-    child: &mut Child,
+/// Why a process has no status.
+pub(super) enum Unended {
+    NotStarted(std::io::Error),
+    /// It was killed, and all its children.
+    TooLong,
+    Broken(std::io::Error),
+}
+
+/// Status, standard output and standard error of a process.
+pub(super) type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
+
+/// Runs `command`, which leads a group of its own, feeds it and waits for its end,
+/// at most `limit`.
+pub(super) async fn finish(
+    command: &mut Command,
     input: Option<Vec<u8>>,
-) -> std::io::Result<(std::process::ExitStatus, Vec<u8>, Vec<u8>)> {
+    limit: Duration,
+) -> Result<Ended, Unended> {
+    let mut child = command.spawn().map_err(Unended::NotStarted)?;
+    let guard = Group::of(&child);
+    let ended = tokio::time::timeout(limit, converse(&mut child, input)).await;
+    let Ok(ended) = ended else {
+        drop(guard);
+        // Reaps it; it is dead already, so this does not wait.
+        drop(child.wait().await);
+        return Err(Unended::TooLong);
+    };
+    guard.disarm();
+    ended.map_err(Unended::Broken)
+}
+
+/// The last lines of `stderr` as one; empty when there are none.
+pub(super) fn complaint(stderr: &str) -> String {
+    let mut lines: Vec<&str> = stderr.lines().map(str::trim).collect();
+    lines.retain(|line| !line.is_empty() && *line != "remote:");
+    lines[lines.len().saturating_sub(8)..].join("; ")
+}
+
+/// Feeds `input`, collects output, waits.
+async fn converse(child: &mut Child, input: Option<Vec<u8>>) -> std::io::Result<Ended> {
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {

@@ -1,9 +1,11 @@
 //! From decisions to commits.
 
-use super::World;
 use super::deciding::Decided;
-use crate::error::Result;
+use super::publish::api;
+use super::{Via, World};
+use crate::error::{Kind, Result};
 use crate::render::{self, Changes};
+use crate::repo::Commits;
 use crate::repo::git::Oid;
 use crate::repo::inventory::Inventory;
 use crate::report::{Outcome, message};
@@ -30,9 +32,16 @@ pub(super) async fn commit_all(
         }
         let message = render::apply(plan, rollout, inventory.files(), &mut changes)
             .and_then(|()| message::commit(&rollout.canary, plan, &decided.outcome));
-        match message {
-            Ok(message) => {
-                let commit = commits.add(&changes.keep(), &message, &world.author)?;
+        let added = match message {
+            Ok(message) => match add(world, &mut commits, &changes, &message) {
+                Err(error) if error.kind() != Kind::Document => return Err(error),
+                added => added,
+            },
+            Err(error) => Err(error),
+        };
+        match added {
+            Ok(commit) => {
+                changes.keep();
                 decided.outcome.commit = commit.map(|commit| commit.to_string());
             }
             Err(error) => {
@@ -47,4 +56,22 @@ pub(super) async fn commit_all(
         }
     }
     world.repository.store(commits).await
+}
+
+/// Adds the commit of one step; not one that could not be made elsewhere.
+fn add(
+    world: &World,
+    commits: &mut Commits,
+    changes: &Changes,
+    message: &str,
+) -> Result<Option<Oid>> {
+    let commit = commits.add(&changes.changed(), message, &world.author)?;
+    if commit.is_some() && world.via == Via::Api && world.remote.is_some() {
+        let checked = commits.last().and_then(|made| api::check(&made));
+        if let Err(error) = checked {
+            commits.take_back();
+            return Err(error);
+        }
+    }
+    Ok(commit)
 }

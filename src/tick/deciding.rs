@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::asking::{Asked, Asking};
 use super::choose::Choice;
+use super::landed::Landed;
 use super::rescue;
 use super::tree::Tree;
 use crate::decide::{Action, Facts, Plan};
@@ -38,7 +39,22 @@ pub(crate) async fn decide_all(
     choice: &Choice,
     now: Timestamp,
 ) -> Result<Vec<Decided>> {
-    let manifests = choice.of(&tree.inventory)?;
+    decide_rest(tree, asking, choice, &Landed::default(), now).await
+}
+
+/// The same without those that took their step already.
+///
+/// # Errors
+/// As [`decide_all`].
+pub(super) async fn decide_rest(
+    tree: &Tree<'_>,
+    asking: &Asking<'_>,
+    choice: &Choice,
+    landed: &Landed,
+    now: Timestamp,
+) -> Result<Vec<Decided>> {
+    let mut manifests = choice.of(&tree.inventory)?;
+    manifests.retain(|manifest| !landed.has(&manifest.id(), manifest.path()));
     let decisions = manifests
         .iter()
         .map(|manifest| decide_one(tree, asking, manifest, now));

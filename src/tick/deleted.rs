@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::asking::Asking;
 use super::choose::Choice;
 use super::deciding::Decided;
+use super::landed::Landed;
 use super::tree::Tree;
 use crate::api::{Analysis, Phase, Traffic};
 use crate::decide::{self, Facts, Readiness, Routed};
@@ -43,6 +44,7 @@ pub(super) async fn decide_deleted(
     tree: &Tree<'_>,
     asking: &Asking<'_>,
     choice: &Choice,
+    landed: &Landed,
     now: Timestamp,
 ) -> Result<Vec<Decided>> {
     let deleted = Deleted {
@@ -54,7 +56,7 @@ pub(super) async fn decide_deleted(
     };
     let mut decided = Vec::new();
     for owner in tree.inventory.gone()? {
-        if !choice.takes(&owner.canary) {
+        if !choice.takes(&owner.canary) || landed.has(&owner.canary, &owner.path) {
             continue;
         }
         let made = deleted.decide(&owner).await.unwrap_or_else(|error| {

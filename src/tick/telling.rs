@@ -18,12 +18,16 @@ const CONCURRENT: usize = 16;
 const AT_LEAST: Duration = Duration::from_secs(30);
 
 /// Tells event webhooks, alert providers and post-rollout hooks of every
-/// Canary, several at a time, until `end`. Who could not be told is a warning
-/// of the Canary.
-pub(super) async fn tell(world: &World, decided: &mut [Decided], pushed: bool, end: Instant) {
+/// Canary, several at a time, until `end`; with each comes whether its commit is
+/// on the branch. Who could not be told is a warning of the Canary.
+pub(super) async fn tell<'a>(
+    world: &World,
+    decided: impl Iterator<Item = (&'a mut Decided, bool)>,
+    end: Instant,
+) {
     let end = end.max(Instant::now() + AT_LEAST);
     stream::iter(decided)
-        .for_each_concurrent(CONCURRENT, async |decided| {
+        .for_each_concurrent(CONCURRENT, async |(decided, pushed)| {
             if decided.happened(pushed) {
                 tell_one(world, decided, end).await;
             }
