@@ -149,7 +149,7 @@ impl Ask {
         if self.query.is_empty() {
             return String::new();
         }
-        let mut pairs = form_urlencoded::Serializer::new(String::from("?"));
+        let mut pairs = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
         pairs.extend_pairs(&self.query);
         pairs.finish()
     }

@@ -7,7 +7,11 @@ mod architecture;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod branch_rules;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
+mod commit_api;
 #[cfg(test)]
 mod deleted;
 #[cfg(test)]
@@ -18,6 +22,8 @@ mod engine;
 mod fleet;
 #[cfg(test)]
 mod git_over_http;
+#[cfg(test)]
+mod github_contract;
 #[cfg(test)]
 mod history;
 #[cfg(test)]

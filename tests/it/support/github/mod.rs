@@ -1,11 +1,20 @@
 //! A GitHub that remembers, of the repository `me/fleet`. One file for each area of
 //! the API: its routes, what it knows, and what tests ask it.
 //!
-//! Every request is written down ([`GitHub::requests`]).
+//! Every request is written down ([`GitHub::requests`]), and checked against GitHub's
+//! own description of its API when there is one: a request that is none of it is
+//! answered with 500, and fails the test that began this GitHub when it ends.
 
+pub(crate) mod asks;
+mod commits;
+pub(crate) mod contract;
+mod graphql;
+mod rules;
 mod statuses;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -16,7 +25,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 
+use super::program::Call;
 use super::prometheus::RUNTIME;
+
+pub(crate) use graphql::Fault;
 
 /// Path of the REST API, as an Enterprise server has it.
 const REST: &str = "/api/v3";
@@ -29,6 +41,20 @@ const LONGEST: usize = 64 << 20;
 pub(crate) struct GitHub {
     address: SocketAddr,
     shared: Shared,
+    _contract: Arc<Contract>,
+}
+
+/// Looks at the end of a test whether every request was one that GitHub describes.
+#[derive(Debug)]
+struct Contract(Shared);
+
+impl Drop for Contract {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let violations = self.0.lock().unwrap().violations.clone();
+            assert!(violations.is_empty(), "{violations:#?}");
+        }
+    }
 }
 
 /// What the areas share.
@@ -39,6 +65,13 @@ pub(crate) type Shared = Arc<Mutex<Known>>;
 pub(crate) struct Known {
     pub(crate) requests: Vec<Asked>,
     pub(crate) refusals: Vec<Refusal>,
+    /// Requests that GitHub does not describe.
+    violations: Vec<String>,
+    /// The bare repository that is `me/fleet`.
+    repository: Option<PathBuf>,
+    /// What goes wrong with the next mutations.
+    faults: VecDeque<Fault>,
+    rules: Vec<Value>,
     statuses: statuses::Statuses,
 }
 
@@ -68,9 +101,13 @@ pub(crate) struct Refusal {
 impl GitHub {
     pub(crate) fn start() -> Self {
         let shared = Shared::default();
-        let rest = Router::new().merge(statuses::routes());
+        let rest = Router::new()
+            .merge(commits::routes())
+            .merge(rules::routes())
+            .merge(statuses::routes());
         let app = Router::new()
             .nest(REST, rest)
+            .merge(graphql::routes())
             .layer(from_fn_with_state(Arc::clone(&shared), write_down))
             .with_state(Arc::clone(&shared));
         let listener = RUNTIME
@@ -78,7 +115,19 @@ impl GitHub {
             .unwrap();
         let address = listener.local_addr().unwrap();
         RUNTIME.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { address, shared }
+        let _contract = Arc::new(Contract(Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            _contract,
+        }
+    }
+
+    /// The call in a workflow of `me/fleet` at this GitHub.
+    pub(crate) fn around(&self, call: Call) -> Call {
+        call.env("GITHUB_API_URL", self.api())
+            .env("GITHUB_REPOSITORY", "me/fleet")
+            .env("GITHUB_TOKEN", "t0ken")
     }
 
     /// What `GITHUB_API_URL` is.
@@ -106,7 +155,9 @@ async fn write_down(State(shared): State<Shared>, request: Request, next: Next) 
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, LONGEST).await.unwrap();
     let path = parts.uri.path_and_query().unwrap().as_str();
-    let path = path.strip_prefix(REST).unwrap_or(path).to_owned();
+    let rest = path.strip_prefix(REST);
+    let violation = rest.and_then(|path| contract::violation(parts.method.as_str(), path, &bytes));
+    let path = rest.unwrap_or(path).to_owned();
     let token = parts.headers.get("authorization");
     let asked = Asked {
         method: parts.method.to_string(),
@@ -124,8 +175,12 @@ async fn write_down(State(shared): State<Shared>, request: Request, next: Next) 
             refusal.clone()
         });
         known.requests.push(asked);
+        known.violations.extend(violation.clone());
         refusal
     };
+    if let Some(violation) = violation {
+        return (StatusCode::INTERNAL_SERVER_ERROR, violation).into_response();
+    }
     let Some(refusal) = refusal else {
         return next
             .run(Request::from_parts(parts, Body::from(bytes)))
