@@ -69,7 +69,7 @@ impl GitHub {
             login: String,
         }
         let data: Data = self
-            .graphql("query { viewer { login } }", json!({}), WRITE)
+            .graphql(include_str!("viewer.graphql"), json!({}), WRITE)
             .await?;
         Ok(data.viewer.login)
     }

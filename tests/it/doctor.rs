@@ -235,10 +235,10 @@ fn rules_that_would_refuse_a_step() {
     );
     github.rule("required_signatures", json!({}));
     insta::assert_snapshot!(ask(&world, &github, "rules"), @"
-    problem rule `pull_request` of ruleset 3 of me/fleet asks for a pull request with 1 approval
+    problem rule `pull_request` of ruleset 7 of me/fleet asks for a pull request with 1 approval
     - use `commit-via: pull-request`
     - or put this app on the bypass list of the ruleset
-    problem rule `required_signatures` of ruleset 3 of me/fleet asks for signed commits
+    problem rule `required_signatures` of ruleset 7 of me/fleet asks for signed commits
     - use `commit-via: api`, with which GitHub signs, or --sign-key
     - or put this app on the bypass list of the ruleset
     ");

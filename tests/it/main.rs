@@ -7,9 +7,12 @@ mod architecture;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod branch_rules;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod comment;
+mod commit_api;
 #[cfg(test)]
 mod deleted;
 #[cfg(test)]
@@ -25,6 +28,8 @@ mod fail_on;
 mod fleet;
 #[cfg(test)]
 mod git_over_http;
+#[cfg(test)]
+mod github_contract;
 #[cfg(test)]
 mod history;
 #[cfg(test)]

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod exporter;
 #[cfg(test)]
+mod github;
+#[cfg(test)]
 mod gitops;
 #[cfg(test)]
 mod kustomize;

@@ -134,3 +134,79 @@ async fn paths_stay_in_the_repository() {
     let paths: Vec<&str> = files.paths().unwrap().collect();
     assert_eq!(paths, ["apps/canary.yaml", "apps/route.yaml", "run.sh"]);
 }
+
+#[tokio::test]
+async fn what_a_commit_changes_is_told_with_modes() {
+    let world = World::new();
+    let first = world.clone("links", &[]);
+    std::os::unix::fs::symlink("run.sh", first.join("link")).unwrap();
+    write(&first, "folder/a", "a\n");
+    git(&first, &["add", "."]);
+    git(&first, &["commit", "-q", "-m", "link"]);
+    // A file takes the place of a folder, and the other way round.
+    git(&first, &["rm", "-rq", "folder", "link"]);
+    write(&first, "folder", "file\n");
+    write(&first, "link/b", "b\n");
+    write(&first, "run.sh", "#!/bin/sh\ntrue\n");
+    git(&first, &["add", "."]);
+    git(&first, &["commit", "-q", "-m", "swap\n\nwhy\n"]);
+    let name = |revision: &str| {
+        git(&first, &["rev-parse", revision])
+            .parse::<Oid>()
+            .unwrap()
+    };
+    let repository = open(&first).await;
+    let made = repository.made_between(name("HEAD~2"), name("HEAD"));
+    let [linked, swapped] = made.unwrap().try_into().unwrap();
+    let told = |made: &Made| -> Vec<String> {
+        let files = made.files.iter().map(|file| match &file.new {
+            None => format!("-{}", file.path),
+            Some(new) => {
+                let text = String::from_utf8_lossy(&new.content);
+                format!("{} {:?} {}", file.path, new.mode, text.escape_debug())
+            }
+        });
+        files.collect()
+    };
+    assert_eq!(told(&linked), ["folder/a Plain a\\n", "link Link run.sh"]);
+    assert_eq!(
+        told(&swapped),
+        [
+            "folder Plain file\\n",
+            "-folder/a",
+            "-link",
+            "link/b Plain b\\n",
+            "run.sh Executable #!/bin/sh\\ntrue\\n",
+        ]
+    );
+    assert_eq!(swapped.message, "swap\n\nwhy\n");
+    assert_eq!(
+        (swapped.parent, swapped.commit),
+        (linked.commit, name("HEAD"))
+    );
+    let apart = repository.made_between(name("HEAD"), name("HEAD~1"));
+    assert_eq!(apart.unwrap_err().kind(), Kind::Internal);
+}
+
+#[tokio::test]
+async fn the_last_commit_can_be_taken_back() {
+    let world = World::new();
+    let clone = world.clone("clone", &[]);
+    let repository = open(&clone).await;
+    let tip = repository.tip(&main()).await.unwrap();
+    let mut commits = repository.commits_on(tip).unwrap();
+    let add = |commits: &mut crate::repo::Commits, text: &str| {
+        let list = changes(&[("apps/route.yaml", Some(text))]);
+        commits.add(&list, "m\n", &author()).unwrap()
+    };
+    let first = add(&mut commits, "weight: 1\n").unwrap();
+    let second = add(&mut commits, "weight: 2\n").unwrap();
+    assert_eq!(commits.last().unwrap().commit, second);
+    commits.take_back();
+    assert_eq!(commits.last().unwrap().commit, first);
+    let third = add(&mut commits, "weight: 3\n").unwrap();
+    assert_eq!(repository.store(commits).await.unwrap(), third);
+    let log = git(&clone, &["log", "--format=%H", &third.to_string(), "-2"]);
+    assert_eq!(log, format!("{third}\n{first}"));
+    git(&clone, &["fsck", "--strict"]);
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Kind};
 use crate::repo::branch::Branch;
+use crate::repo::changes::Made;
 use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
 use crate::repo::local::Local;

@@ -38,18 +38,20 @@ impl World {
             }
         };
         let mut error = error.without_hints();
-        let mut ways = BTreeSet::new();
+        let mut ways = Vec::new();
         for (rule, way) in rules
             .iter()
             .filter_map(|rule| Some((rule, rule.way()?)))
             .take(SHOWN)
         {
             error = error.hint(rule.to_string());
-            ways.insert(self.way_out(way));
+            ways.push(self.way_out(way));
         }
         if ways.is_empty() {
             return error.hint(self.classic(branch));
         }
+        let mut seen = BTreeSet::new();
+        ways.retain(|way| seen.insert(way.clone()));
         ways.into_iter().fold(error, Error::hint)
     }
 

@@ -15,19 +15,16 @@ pub(super) struct Access {
     /// Fields that are otherwise than usual.
     fields: Vec<(String, Value)>,
     scopes: Option<String>,
-    protected: bool,
-    rules: Vec<Value>,
+    pub(super) protected: bool,
     /// The newest first.
-    commits: Vec<String>,
+    pub(super) commits: Vec<String>,
 }
 
 pub(super) fn routes() -> Router<Shared> {
     let below = |path: &str| format!("/repos/me/fleet{path}");
     Router::new()
         .route(&below(""), get(repository))
-        .route(&below("/commits"), get(commits))
         .route(&below("/branches/{branch}"), get(branch))
-        .route(&below("/rules/branches/{branch}"), get(rules))
 }
 
 async fn repository(State(shared): State<Shared>) -> Response {
@@ -46,19 +43,9 @@ async fn repository(State(shared): State<Shared>) -> Response {
     (headers, Json(found)).into_response()
 }
 
-async fn commits(State(shared): State<Shared>) -> Json<Value> {
-    let known = shared.lock().unwrap();
-    let commits = known.access.commits.iter();
-    Json(commits.map(|commit| json!({"sha": commit})).collect())
-}
-
 async fn branch(State(shared): State<Shared>) -> Json<Value> {
     let known = shared.lock().unwrap();
     Json(json!({"name": "main", "protected": known.access.protected}))
-}
-
-async fn rules(State(shared): State<Shared>) -> Json<Vec<Value>> {
-    Json(shared.lock().unwrap().access.rules.clone())
 }
 
 impl GitHub {
@@ -75,17 +62,6 @@ impl GitHub {
     /// The branch has classic protection.
     pub(crate) fn protect(&self) {
         self.known().access.protected = true;
-    }
-
-    /// One more rule of ruleset 3 for the branch.
-    pub(crate) fn rule(&self, kind: &str, parameters: Value) {
-        let rule = json!({
-            "type": kind, "ruleset_source_type": "Repository", "ruleset_source": "me/fleet",
-            "ruleset_id": 3, "parameters": parameters,
-        });
-        let mut known = self.known();
-        known.access.protected = true;
-        known.access.rules.push(rule);
     }
 
     /// One more commit of the branch.

@@ -1,17 +1,26 @@
 //! A GitHub that remembers, of the repository `me/fleet`. One file for each area of
 //! the API: its routes, what it knows, and what tests ask it.
 //!
-//! Every request is written down ([`GitHub::requests`]).
+//! Every request is written down ([`GitHub::requests`]), and checked against GitHub's
+//! own description of its API when there is one: a request that is none of it is
+//! answered with 500, and fails the test that began this GitHub when it ends.
 
 mod access;
+pub(crate) mod asks;
 mod comments;
+mod commits;
+pub(crate) mod contract;
 mod deployments;
+mod graphql;
 mod people;
 mod pulls;
+mod rules;
 mod statuses;
 mod workflows;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::{Body, to_bytes};
@@ -19,19 +28,17 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::program::Call;
 use super::prometheus::RUNTIME;
 
+pub(crate) use graphql::Fault;
 pub(crate) use pulls::Pull;
 
 /// Path of the REST API, as an Enterprise server has it.
 const REST: &str = "/api/v3";
-
-/// Where documents of GraphQL are sent.
-const GRAPHQL: &str = "/api/graphql";
 
 /// Longest body of a request.
 const LONGEST: usize = 64 << 20;
@@ -41,6 +48,20 @@ const LONGEST: usize = 64 << 20;
 pub(crate) struct GitHub {
     address: SocketAddr,
     shared: Shared,
+    _contract: Arc<Contract>,
+}
+
+/// Looks at the end of a test whether every request was one that GitHub describes.
+#[derive(Debug)]
+struct Contract(Shared);
+
+impl Drop for Contract {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let violations = self.0.lock().unwrap().violations.clone();
+            assert!(violations.is_empty(), "{violations:#?}");
+        }
+    }
 }
 
 /// What the areas share.
@@ -55,6 +76,13 @@ pub(crate) struct Known {
     deployments: deployments::Deployments,
     people: people::People,
     pulls: pulls::Pulls,
+    /// Requests that GitHub does not describe.
+    violations: Vec<String>,
+    /// The bare repository that is `me/fleet`.
+    repository: Option<PathBuf>,
+    /// What goes wrong with the next mutations.
+    faults: VecDeque<Fault>,
+    rules: Vec<Value>,
     statuses: statuses::Statuses,
     comments: comments::Comments,
     workflows: workflows::Workflows,
@@ -93,10 +121,12 @@ impl GitHub {
             .merge(comments::routes())
             .merge(workflows::routes())
             .merge(deployments::routes())
-            .merge(people::routes());
+            .merge(people::routes())
+            .merge(commits::routes())
+            .merge(rules::routes());
         let app = Router::new()
             .nest(REST, rest)
-            .route(GRAPHQL, post(graphql))
+            .merge(graphql::routes())
             .layer(from_fn_with_state(Arc::clone(&shared), write_down))
             .with_state(Arc::clone(&shared));
         let listener = RUNTIME
@@ -104,7 +134,19 @@ impl GitHub {
             .unwrap();
         let address = listener.local_addr().unwrap();
         RUNTIME.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { address, shared }
+        let _contract = Arc::new(Contract(Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            _contract,
+        }
+    }
+
+    /// The call in a workflow of `me/fleet` at this GitHub.
+    pub(crate) fn around(&self, call: Call) -> Call {
+        call.env("GITHUB_API_URL", self.api())
+            .env("GITHUB_REPOSITORY", "me/fleet")
+            .env("GITHUB_TOKEN", "t0ken")
     }
 
     /// What `GITHUB_API_URL` is.
@@ -127,22 +169,14 @@ impl GitHub {
     }
 }
 
-/// Answers a document by the area that knows what it asks for.
-async fn graphql(State(shared): State<Shared>, Json(asked): Json<Value>) -> Json<Value> {
-    if let Some(answer) = pulls::graphql(&shared, &asked) {
-        return Json(answer);
-    }
-    let document = asked["query"].as_str().unwrap();
-    let data = comments::graphql(&shared, document);
-    Json(json!({"data": data.unwrap_or_else(|| panic!("nobody answers {document}"))}))
-}
-
 /// Writes the request down, and gives the answer that a test wants instead.
 async fn write_down(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let bytes = to_bytes(body, LONGEST).await.unwrap();
     let path = parts.uri.path_and_query().unwrap().as_str();
-    let path = path.strip_prefix(REST).unwrap_or(path).to_owned();
+    let rest = path.strip_prefix(REST);
+    let violation = rest.and_then(|path| contract::violation(parts.method.as_str(), path, &bytes));
+    let path = rest.unwrap_or(path).to_owned();
     let token = parts.headers.get("authorization");
     let asked = Asked {
         method: parts.method.to_string(),
@@ -160,8 +194,12 @@ async fn write_down(State(shared): State<Shared>, request: Request, next: Next) 
             refusal.clone()
         });
         known.requests.push(asked);
+        known.violations.extend(violation.clone());
         refusal
     };
+    if let Some(violation) = violation {
+        return (StatusCode::INTERNAL_SERVER_ERROR, violation).into_response();
+    }
     let Some(refusal) = refusal else {
         return next
             .run(Request::from_parts(parts, Body::from(bytes)))

@@ -17,7 +17,7 @@ pub(super) struct People {
     permissions: BTreeMap<String, (String, String, u64)>,
     comments: BTreeMap<u64, Value>,
     /// Branch and repository of each pull request.
-    heads: BTreeMap<u64, Value>,
+    pub(super) heads: BTreeMap<u64, Value>,
 }
 
 pub(super) fn routes() -> Router<Shared> {
@@ -31,7 +31,6 @@ pub(super) fn routes() -> Router<Shared> {
             "/repos/me/fleet/issues/comments/{id}/reactions",
             post(react),
         )
-        .route("/repos/me/fleet/pulls/{number}", get(pull))
 }
 
 type Answer = (StatusCode, Json<Value>);
@@ -64,12 +63,6 @@ async fn comment(State(shared): State<Shared>, Path(id): Path<u64>) -> Answer {
 async fn react(State(shared): State<Shared>, Path(id): Path<u64>) -> Answer {
     let exists = shared.lock().unwrap().people.comments.contains_key(&id);
     found(exists.then(|| json!({"id": 1, "content": "+1"})))
-}
-
-async fn pull(State(shared): State<Shared>, Path(number): Path<u64>) -> Answer {
-    let known = shared.lock().unwrap();
-    let head = known.people.heads.get(&number).cloned();
-    found(head.map(|head| json!({"number": number, "head": head})))
 }
 
 impl GitHub {

@@ -11,7 +11,7 @@ use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::{GitHub, Shared};
+use super::{GitHub, Shared, graphql};
 use crate::support::gitops::World;
 use crate::support::world::environment;
 
@@ -63,28 +63,22 @@ pub(super) fn routes() -> Router<Shared> {
         .route(&at("git/refs"), post(restore))
 }
 
-/// The answer to a document that is about pull requests.
-pub(super) fn graphql(shared: &Shared, asked: &Value) -> Option<Value> {
-    let document = asked["query"].as_str()?;
-    if !document.contains("enablePullRequestAutoMerge") {
-        return None;
-    }
+/// `enablePullRequestAutoMerge`.
+pub(super) fn enable_auto_merge(shared: &Shared, input: &Value) -> graphql::Answer {
     let pulls = &mut shared.lock().unwrap().pulls;
-    let input = &asked["variables"]["input"];
     let refusal = if !pulls.allows_auto_merge {
         "Auto merge is not allowed for this repository"
     } else if pulls.is_clean {
         "Pull request Pull request is in clean status"
     } else {
-        let node = input["pullRequestId"].as_str()?;
-        let pull = pulls.list.iter_mut().find(|it| it.node() == node)?;
+        let node = input["pullRequestId"].as_str().unwrap();
+        let pull = pulls.list.iter_mut().find(|it| it.node() == node);
+        let pull = pull.unwrap();
         pull.auto_merge = Some(input.to_string());
         let number = pull.number;
-        return Some(
-            json!({"data": {"enablePullRequestAutoMerge": {"pullRequest": {"number": number}}}}),
-        );
+        return Ok(json!({"enablePullRequestAutoMerge": {"pullRequest": {"number": number}}}));
     };
-    Some(json!({"data": null, "errors": [{"type": "UNPROCESSABLE", "message": refusal}]}))
+    Err(("UNPROCESSABLE", refusal.to_owned()))
 }
 
 impl Pull {
@@ -220,7 +214,14 @@ async fn list(
 }
 
 async fn show(State(shared): State<Shared>, Path(number): Path<usize>) -> Answer {
-    let pulls = &mut shared.lock().unwrap().pulls;
+    let mut known = shared.lock().unwrap();
+    if let Some(head) = known.people.heads.get(&(number as u64)) {
+        return (
+            StatusCode::OK,
+            Json(json!({"number": number, "head": head})),
+        );
+    }
+    let pulls = &mut known.pulls;
     pulls.look();
     let Some(pull) = pulls.list.iter().find(|it| it.number == number) else {
         return missing();
@@ -275,7 +276,14 @@ async fn change(
     Path(number): Path<usize>,
     Json(asked): Json<Value>,
 ) -> Answer {
-    let pulls = &mut shared.lock().unwrap().pulls;
+    let mut known = shared.lock().unwrap();
+    if let Some(head) = known.people.heads.get(&(number as u64)) {
+        return (
+            StatusCode::OK,
+            Json(json!({"number": number, "head": head})),
+        );
+    }
+    let pulls = &mut known.pulls;
     pulls.look();
     let Some(pull) = pulls.list.iter().find(|it| it.number == number) else {
         return missing();
@@ -297,7 +305,14 @@ async fn merge(
     Path(number): Path<usize>,
     Json(asked): Json<Value>,
 ) -> Answer {
-    let pulls = &mut shared.lock().unwrap().pulls;
+    let mut known = shared.lock().unwrap();
+    if let Some(head) = known.people.heads.get(&(number as u64)) {
+        return (
+            StatusCode::OK,
+            Json(json!({"number": number, "head": head})),
+        );
+    }
+    let pulls = &mut known.pulls;
     pulls.look();
     let Some(pull) = pulls.list.iter().find(|it| it.number == number) else {
         return missing();
@@ -378,7 +393,10 @@ impl GitHub {
     /// Its repository is the remote of `world`.
     pub(crate) fn of(world: &World) -> Self {
         let github = Self::start();
-        github.known().pulls.remote = world.remote();
+        let mut known = github.known();
+        known.pulls.remote = world.remote();
+        known.repository = Some(world.remote());
+        drop(known);
         github
     }
 
