@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{TOKEN, act, binary, example, given, guarded, read, said};
+use super::{TOKEN, act, binary, example, given, guarded, said};
 use crate::gitops::{CANARY, GitOps};
 use crate::rollout::{at, at_half, follow, history};
 use crate::support::git_http::{Access, GitServer};
@@ -105,28 +105,6 @@ async fn credentials_of_the_checkout_are_enough() {
     );
     assert!(ran.success, "{}", ran.text);
     assert_ne!(world.tip(), before);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
-async fn example_for_pull_requests_points_at_the_line() {
-    let world = GitOps::new(CANARY);
-    let server = GitServer::start(world.root(), Access::default()).await;
-    let given = format!("command: validate\n          {}", binary(&world));
-    let workflow = read(".github/examples/pull-request.yml").replace("command: validate", &given);
-    let ran = act(&world, &server, "pull_request", &workflow);
-    assert!(ran.success, "{}", ran.text);
-
-    world.edit(
-        "apps/podinfo/canary.yaml",
-        "stepWeight: 50",
-        "stepWeight: 500",
-    );
-    let ran = act(&world, &server, "pull_request", &workflow);
-    assert!(!ran.success, "{}", ran.text);
-    let annotation = "::error file=apps/podinfo/canary.yaml,line=20,";
-    let said = said(&world).unwrap();
-    assert!(said.contains(annotation), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
