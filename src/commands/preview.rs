@@ -67,6 +67,14 @@ struct Compared {
     head: Option<Oid>,
 }
 
+/// The Canaries that are named; a workflow names an empty one for all of them.
+fn named(only: &[String]) -> Vec<String> {
+    let only = only.iter().map(|name| name.trim());
+    only.filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The files without and with the change.
 ///
 /// Of a pull request that is the commit that is checked out, which a step will read
@@ -93,7 +101,7 @@ async fn compare(
         sides: Sides {
             base: repository.files_once(base).await?,
             head: files,
-            only: options.select.only.clone(),
+            only: named(&options.select.only),
             now: settings.now,
         },
         base,

@@ -140,20 +140,36 @@ fn outputs_are_what_the_program_writes() {
 fn variables_without_a_value_are_no_settings() {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "-q", "-b", "main", "."]);
-    git(
-        folder.path(),
-        &["commit", "-q", "--allow-empty", "-m", "first"],
-    );
-    let output = Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
-        .arg("step")
-        .current_dir(folder.path())
-        .env_clear()
-        .envs(world_environment())
-        .envs(options().into_values().map(|variable| (variable, "")))
-        .env(environment::PROMETHEUS_TOKEN, "")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
+    for (message, canary) in [("first", "a"), ("second", "b")] {
+        fs_err::write(folder.path().join(canary), "nothing").unwrap();
+        git(folder.path(), &["add", "."]);
+        git(folder.path(), &["commit", "-q", "-m", message]);
+    }
+    let cli = Cli::command();
+    let alone = cli.get_subcommands().filter(|command| {
+        let mut arguments = command.get_arguments();
+        // The demo shows a whole rollout, whatever is set.
+        command.get_name() != "demo" && !arguments.any(|argument| argument.is_required_set())
+    });
+    let mut ran = 0;
+    for command in alone {
+        let run = |variables: Vec<(String, &str)>| {
+            Command::new(env!("CARGO_BIN_EXE_weirkeeper"))
+                .args([command.get_name(), "--now", "2026-01-01T00:00:00Z"])
+                .current_dir(folder.path())
+                .env_clear()
+                .envs(world_environment())
+                .envs(variables)
+                .output()
+                .unwrap()
+        };
+        let empty = options().into_values().map(|variable| (variable, ""));
+        let secret = (environment::PROMETHEUS_TOKEN.to_owned(), "");
+        let (with, without) = (run(empty.chain([secret]).collect()), run(Vec::new()));
+        assert_eq!(with, without, "{}", command.get_name());
+        ran += usize::from(with.status.success());
+    }
+    assert!(ran >= 5, "{ran} commands do something here");
 }
 
 /// The workflows of a folder below `.github`, with their paths.

@@ -9,6 +9,9 @@ pub(crate) mod files;
 #[path = "../it/support/git_http.rs"]
 pub(crate) mod git_http;
 #[allow(dead_code, reason = "shared with tests that use more of it")]
+#[path = "../it/support/github/mod.rs"]
+pub(crate) mod github;
+#[allow(dead_code, reason = "shared with tests that use more of it")]
 #[path = "../it/support/gitops.rs"]
 pub(crate) mod gitops;
 #[allow(dead_code, reason = "shared with tests that use more of it")]

@@ -7,6 +7,7 @@
 mod fleet;
 mod install;
 mod people;
+mod preview;
 mod steps;
 
 use std::path::{Path, PathBuf};
@@ -42,8 +43,13 @@ runs:
         credentials=$RUNNER_TEMP/git-credentials-test.config
         git config --file "$credentials" "http.$TEST_SERVER.extraheader" "$header"
         git config "includeIf.gitdir:$GITHUB_WORKSPACE/.git.path" "$credentials"
-        git fetch -q --depth=1 origin +refs/heads/main:refs/remotes/origin/main
-        git checkout -q -B main refs/remotes/origin/main
+        if [ "$GITHUB_EVENT_NAME" = pull_request ]; then
+          git fetch -q --depth=1 origin +refs/pull/7/merge:refs/remotes/pull/7/merge
+          git checkout -q refs/remotes/pull/7/merge
+        else
+          git fetch -q --depth=1 origin +refs/heads/main:refs/remotes/origin/main
+          git checkout -q -B main refs/remotes/origin/main
+        fi
         if [ "$PERSIST" != true ]; then
           git config --unset "includeIf.gitdir:$GITHUB_WORKSPACE/.git.path"
           rm "$credentials"
@@ -122,6 +128,10 @@ fn act_with(
     write(&home, ".config/act/actrc", "");
     write(&place, ".github/workflows/rollouts.yml", workflow);
     git(&place, &["init", "-q", "-b", "main", "."]);
+    git(
+        &place,
+        &["config", "remote.origin.url", "https://github.com/me/fleet"],
+    );
     git(&place, &["add", "."]);
     git(
         &place,
@@ -139,6 +149,9 @@ fn act_with(
             "main",
         ])
         .args(["--env", &format!("TEST_SERVER={}", server.url())])
+        // Nobody is there, unless a test says otherwise.
+        .args(["--env", "GITHUB_API_URL=http://127.0.0.1:9/api/v3"])
+        .args(["--env", "GITHUB_GRAPHQL_URL=http://127.0.0.1:9/api/graphql"])
         .args(["--secret", &format!("GITHUB_TOKEN={TOKEN}")])
         .args(arguments);
     for uses in uses(workflow).into_iter().chain(uses(&read("action.yml"))) {

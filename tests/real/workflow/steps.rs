@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::{TOKEN, act, binary, example, given, guarded, read, said};
+use super::{TOKEN, act, binary, example, given, guarded, said};
 use crate::gitops::{CANARY, GitOps};
-use crate::rollout::{at, at_half, history};
+use crate::rollout::{at, at_half, follow, history};
 use crate::support::git_http::{Access, GitServer};
 use crate::support::world::git;
 
@@ -109,28 +109,6 @@ async fn credentials_of_the_checkout_are_enough() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real parts"]
-async fn example_for_pull_requests_points_at_the_line() {
-    let world = GitOps::new(CANARY);
-    let server = GitServer::start(world.root(), Access::default()).await;
-    let given = format!("command: validate\n          {}", binary(&world));
-    let workflow = read(".github/examples/pull-request.yml").replace("command: validate", &given);
-    let ran = act(&world, &server, "pull_request", &workflow);
-    assert!(ran.success, "{}", ran.text);
-
-    world.edit(
-        "apps/podinfo/canary.yaml",
-        "stepWeight: 50",
-        "stepWeight: 500",
-    );
-    let ran = act(&world, &server, "pull_request", &workflow);
-    assert!(!ran.success, "{}", ran.text);
-    let annotation = "::error file=apps/podinfo/canary.yaml,line=20,";
-    let said = said(&world).unwrap();
-    assert!(said.contains(annotation), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs real parts"]
 async fn inputs_are_data_and_never_code() {
     let prometheus = history();
     let world = at_half(&prometheus);
@@ -194,4 +172,41 @@ async fn a_push_and_an_event_of_flux_take_a_step() {
         assert_eq!(ran.output("changed"), Some("true"), "{}", ran.text);
         assert_ne!(world.tip(), before, "{name}");
     }
+}
+
+/// Who asks for it has a workflow that fails when a release does.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn a_rollback_fails_the_workflow_that_asks_for_it() {
+    let prometheus = history();
+    let world = GitOps::new(CANARY);
+    follow(&world, &prometheus, 0..10, "scaled to zero");
+    world.edit("apps/podinfo/deployment.yaml", "6.0.0", "6.1.0");
+    follow(&world, &prometheus, 22..25, "halted");
+    follow(&world, &prometheus, 25..26, "halted");
+    let server = guarded(&world).await;
+    let before = world.tip();
+    let more = |fail_on: &str| {
+        let now = at(26);
+        format!("          fail-on: {fail_on}\n          extra-args: --now {now}\n")
+    };
+    let run = |fail_on: &str| {
+        let workflow = example(&world, &prometheus.url(), &more(fail_on));
+        act(&world, &server, "workflow_dispatch", &workflow)
+    };
+    let ran = run("rollback");
+    assert!(!ran.success, "{}", ran.text);
+    let outputs: Json = serde_json::from_str(ran.line("outputs ")).unwrap();
+    println!("outputs: {outputs:#}\n\nsummary:\n{}", ran.summary());
+    assert_eq!(outputs["changed"], "true", "the rollback itself is pushed");
+    let results: Json = serde_json::from_str(outputs["results"].as_str().unwrap()).unwrap();
+    assert_eq!(results[0]["action"], "rolledBack", "{results:#}");
+    let subject = git(&world.remote(), &["log", "-1", "--format=%s", "main"]);
+    assert!(subject.contains("rolled back"), "{subject}");
+    assert!(ran.summary().contains("rolled back"), "{}", ran.summary());
+
+    git(&world.remote(), &["update-ref", "refs/heads/main", &before]);
+    let ran = run("error");
+    assert!(ran.success, "{}", ran.text);
+    assert_eq!(ran.output("changed"), Some("true"), "{}", ran.text);
 }
