@@ -142,7 +142,10 @@ impl Linted<'_> {
     /// # Errors
     /// When a Canary could not be judged, and no document is to blame.
     pub(crate) fn into_findings(self) -> Result<Vec<Diagnostic>> {
-        let errors = self.canaries.iter().filter_map(|one| one.read.as_ref().err());
+        let errors = self
+            .canaries
+            .iter()
+            .filter_map(|one| one.read.as_ref().err());
         if let Some(error) = errors.into_iter().find(|one| one.kind() != Kind::Document) {
             return Err(error.again());
         }

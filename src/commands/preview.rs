@@ -8,7 +8,7 @@ use url::Url;
 use super::{Streams, git_options, step, work_tree};
 use crate::cli::{self, FailedFinding, Format, environment};
 use crate::error::{Error, Kind, Result};
-use crate::github::{GitHub, Kept};
+use crate::github::{GitHub, Kept, Refused};
 use crate::observe::Observer;
 use crate::preview::{Draft, Pull, Sides, measure, preview};
 use crate::repo::files::Files;
@@ -32,14 +32,19 @@ pub(super) async fn run(
     let marker = marker(options.comment_key.as_deref().unwrap_or_default())?;
     let mut metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
     metrics.asks_only_named = true;
-    let pull = settings.github.as_ref().map(Pull::of).transpose()?.flatten();
+    let pull = settings
+        .github
+        .as_ref()
+        .map(Pull::of)
+        .transpose()?
+        .flatten();
     let compared = compare(options, settings, pull.as_ref());
     let compared = within(end, limit, compared).await?;
     // What is left is for those who are asked.
     let draft = preview(compared.sides, remaining(end) * 3 / 4).await?;
     let mut preview = measured(draft, metrics, settings, end).await;
     preview.base = Some(compared.base.to_string());
-    preview.head = compared.head.map(|head| head.to_string());
+    preview.head = pull.as_ref().map(|pull| pull.head.clone());
     preview.blob = pull.as_ref().and_then(|pull| blob(settings, &pull.head));
     let document = markdown::document(&preview, settings.now);
     if !options.no_comment
@@ -55,11 +60,10 @@ pub(super) async fn run(
     Ok(exit_code(&preview, options.fail_on.fail_on))
 }
 
-/// What is compared, and the commits; the work tree has none.
+/// What is compared, and the commit without the change.
 struct Compared {
     sides: Sides,
     base: Oid,
-    head: Option<Oid>,
 }
 
 /// The files without and with the change.
@@ -92,7 +96,6 @@ async fn compare(
             now: settings.now,
         },
         base,
-        head: pull.map(|_| head),
     })
 }
 
@@ -194,7 +197,7 @@ async fn comment(
     let kept = github.keep_comment(pull.number, marker, &body, !preview.is_empty());
     match kept.await {
         Ok(Kept::None | Kept::Same | Kept::Updated | Kept::Created) => Ok(None),
-        Err(refused) if refused.is(403) || refused.is(404) => {
+        Err(refused) if is_forbidden(&refused) => {
             let why = "the token may not write one, which takes `pull-requests: write`";
             Ok(Some(no_comment(why)))
         }
@@ -205,9 +208,19 @@ async fn comment(
     }
 }
 
+/// Does the token lack the permission? To some, GitHub does not even say that there is
+/// something.
+fn is_forbidden(refused: &Refused) -> bool {
+    let kinds = ["FORBIDDEN", "INSUFFICIENT_SCOPES"];
+    refused.is(403) || refused.is(404) || kinds.iter().any(|kind| refused.has(kind))
+}
+
 /// What stands where the comment was cut.
 fn cut_note(settings: &Settings) -> Inline {
-    let run = settings.github.as_ref().and_then(|runner| runner.run_url.as_ref());
+    let run = settings
+        .github
+        .as_ref()
+        .and_then(|runner| runner.run_url.as_ref());
     let summary = Inline::ours("the job summary");
     let summary = match run {
         Some(run) => summary.link(run),
@@ -247,7 +260,10 @@ fn report(
     };
     streams.note(&diagnostics::github(&preview.findings))?;
     let mut summary = document.clone();
-    let notes = preview.notes.iter().filter(|note| note.starts_with("No comment"));
+    let notes = preview
+        .notes
+        .iter()
+        .filter(|note| note.starts_with("No comment"));
     notes.for_each(|note| summary.paragraph(Inline::text(note)));
     let note = Inline::ours("The rest was cut: a summary has at most 1 MiB.");
     let summary = summary.to_text(Limit::SUMMARY, &note);
@@ -285,6 +301,10 @@ fn exit_code(preview: &Preview, fail_on: FailedFinding) -> u8 {
         FailedFinding::Warning => errors + warnings > 0,
         FailedFinding::None => return 0,
     };
-    let of_documents = if failed { Kind::Document.exit_code() } else { 0 };
+    let of_documents = if failed {
+        Kind::Document.exit_code()
+    } else {
+        0
+    };
     of_documents.max(Run::code_of(&preview.errors))
 }

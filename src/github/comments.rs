@@ -68,7 +68,9 @@ impl GitHub {
         struct Viewer {
             login: String,
         }
-        let data: Data = self.graphql("query { viewer { login } }", json!({}), WRITE).await?;
+        let data: Data = self
+            .graphql("query { viewer { login } }", json!({}), WRITE)
+            .await?;
         Ok(data.viewer.login)
     }
 
@@ -150,7 +152,9 @@ impl GitHub {
         };
         for other in others {
             let id = other.id.to_string();
-            let removed = self.tell(&Ask::delete(["issues", "comments", &id]).needs(WRITE)).await;
+            let removed = self
+                .tell(&Ask::delete(["issues", "comments", &id]).needs(WRITE))
+                .await;
             match removed {
                 // Another job was faster.
                 Err(refused) if refused.is(404) => {}

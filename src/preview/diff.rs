@@ -19,8 +19,14 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// whoever may read the repository.
 pub(super) fn of(path: &str, before: Option<&str>, after: &str) -> FileDiff {
     let old = before.unwrap_or_default();
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, after);
-    let count = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count();
+    let diff = TextDiff::configure()
+        .timeout(PATIENCE)
+        .diff_lines(old, after);
+    let count = |tag| {
+        diff.iter_all_changes()
+            .filter(|change| change.tag() == tag)
+            .count()
+    };
     let mut shown = FileDiff {
         path: path.to_owned(),
         created: before.is_none(),

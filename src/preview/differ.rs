@@ -68,6 +68,7 @@ pub(super) fn differ(base: Option<Side<'_>>, head: Option<Side<'_>>) -> Result<O
         same_schedule: false,
         strategy: None,
         schedule: Vec::new(),
+        of_next_release: false,
         ends_at: None,
         largest_share: None,
         steps: Vec::new(),
@@ -88,6 +89,14 @@ pub(super) fn differ(base: Option<Side<'_>>, head: Option<Side<'_>>) -> Result<O
     };
     previewed.fields = fields(base, head);
     previewed.files = changed_files(base, head)?;
+    if previewed
+        .fields
+        .iter()
+        .any(|one| one.what.starts_with("status"))
+    {
+        let note = "The change writes to the status, which is for Weirkeeper alone to write.";
+        previewed.notes.push(note.to_owned());
+    }
     let mut touched = !previewed.fields.is_empty() || !previewed.files.is_empty();
     touched |= findings(base) != findings(head);
     if let (Some((before, old)), Some((after, new))) = (base.rollout(), head.rollout()) {
@@ -115,8 +124,14 @@ fn findings(side: Side<'_>) -> BTreeSet<String> {
 
 /// What makes two findings the same one, though lines were added above it.
 pub(super) fn fingerprint(finding: &Diagnostic) -> String {
-    let path = finding.place.as_ref().map(|(source, _)| source.path.as_str());
-    format!("{path:?} {:?} {:?} {}", finding.severity, finding.field, finding.message)
+    let path = finding
+        .place
+        .as_ref()
+        .map(|(source, _)| source.path.as_str());
+    format!(
+        "{path:?} {:?} {:?} {}",
+        finding.severity, finding.field, finding.message
+    )
 }
 
 /// Files of either side whose bytes differ.
@@ -204,7 +219,10 @@ fn versions(before: &Rollout, after: &Rollout) -> Vec<Difference> {
         before: before.get(name).cloned(),
         after: after.get(name).cloned(),
     });
-    differences.filter(|one| one.before != one.after).take(FIELDS).collect()
+    differences
+        .filter(|one| one.before != one.after)
+        .take(FIELDS)
+        .collect()
 }
 
 fn released(rollout: &Rollout) -> BTreeMap<String, String> {

@@ -74,7 +74,13 @@ async fn check(
     now: Timestamp,
     limit: Duration,
 ) -> Option<Check> {
-    let metric = subject.canary.spec.analysis.as_ref()?.metrics().get(index)?;
+    let metric = subject
+        .canary
+        .spec
+        .analysis
+        .as_ref()?
+        .metrics()
+        .get(index)?;
     let asked = observer.of_primary(subject, index, source, now);
     let answer = match tokio::time::timeout(limit, asked).await {
         Ok(Ok((answer, of_primary))) => Asked::Measured {

@@ -39,7 +39,9 @@ pub(super) fn pairs<'a>(base: &'a Linted<'a>, head: &'a Linted<'a>) -> Vec<Pair<
         let alone = base.len() == 1 && head.len() == 1;
         for judged in head {
             let path = judged.manifest.path();
-            let same = base.iter().position(|one| alone || one.manifest.path() == path);
+            let same = base
+                .iter()
+                .position(|one| alone || one.manifest.path() == path);
             pairs.push(Pair {
                 base: same.map(|same| base.remove(same)),
                 head: Some(judged),

@@ -54,7 +54,10 @@ impl Pull {
     /// [`Kind::Usage`](crate::error::Kind::Usage) when the payload cannot be read.
     pub(crate) fn of(runner: &GithubRunner) -> Result<Option<Self>> {
         let event = runner.event.as_deref().unwrap_or_default();
-        let Some(path) = runner.payload.as_ref().filter(|_| event.starts_with("pull_request"))
+        let Some(path) = runner
+            .payload
+            .as_ref()
+            .filter(|_| event.starts_with("pull_request"))
         else {
             return Ok(None);
         };
@@ -62,7 +65,9 @@ impl Pull {
             Error::usage("cannot read the event of the pull request")
                 .hint("GITHUB_EVENT_PATH names a file with the payload, as the runner sets it")
         };
-        let size = fs_err::metadata(path).map_err(|error| cannot().because(error))?.len();
+        let size = fs_err::metadata(path)
+            .map_err(|error| cannot().because(error))?
+            .len();
         if size > LONGEST {
             return Err(cannot().because(format!("it has {size} bytes")));
         }

@@ -17,7 +17,11 @@ impl Repository {
     pub async fn commit_named(&self, revision: &str) -> Result<Oid> {
         let remote = self.comparing_remote();
         let mut names = vec![revision.to_owned()];
-        names.extend(remote.as_ref().map(|remote| format!("refs/remotes/{remote}/{revision}")));
+        names.extend(
+            remote
+                .as_ref()
+                .map(|remote| format!("refs/remotes/{remote}/{revision}")),
+        );
         for name in &names {
             if let Some(commit) = self.commit_of(name).await? {
                 return Ok(commit);
@@ -74,8 +78,10 @@ impl Repository {
         }
         drop(objects);
         let Some(remote) = self.comparing_remote() else {
-            return Err(Error::remote(format!("commit {commit} is not in this clone"))
-                .hint("fetch it, or give another one with --base"));
+            return Err(
+                Error::remote(format!("commit {commit} is not in this clone"))
+                    .hint("fetch it, or give another one with --base"),
+            );
         };
         let mut options = vec!["--refmap="];
         if self.is_shallow() {

@@ -133,7 +133,9 @@ impl Files {
     /// # Errors
     /// As [`paths`](Self::paths).
     pub fn over(under: Arc<Self>, texts: BTreeMap<String, String>) -> Result<Self> {
-        let new = texts.keys().filter(|path| !under.contains(path).unwrap_or(false));
+        let new = texts
+            .keys()
+            .filter(|path| !under.contains(path).unwrap_or(false));
         let new = new.map(|path| Entry {
             path: path.clone(),
             blob: Oid::ZERO_SHA1,
@@ -259,6 +261,33 @@ impl Files {
         };
         check_size(path, bytes.len())?;
         Ok(Some(bytes))
+    }
+
+    /// The bytes of the file at `path` if it contains `word`, of any size: of one that is
+    /// larger than [`MAX_FILE`] as many as tell that it is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or an object is missing.
+    pub fn read_if_contains(&self, path: &str, word: &str) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.find(path)? else {
+            return Ok(None);
+        };
+        let look = |bytes: &[u8]| {
+            let found = memmem::find(bytes, word.as_bytes()).is_some();
+            found.then(|| bytes.get(..MAX_FILE + 1).unwrap_or(bytes).to_vec())
+        };
+        match &self.origin {
+            Origin::Commit {
+                objects, opened, ..
+            } => opened_once(opened, objects)?.with_blob(path, entry.blob, look),
+            Origin::Over(under, texts) if !texts.contains_key(path) => {
+                under.read_if_contains(path, word)
+            }
+            Origin::Over(..) | Origin::Folder(_) | Origin::Memory(_) => {
+                self.reader()?.read(entry, look)
+            }
+        }
     }
 
     /// The file at `path` as text; `None` when there is none.
@@ -457,10 +486,9 @@ impl Files {
                 let whole = Self::remembering(objects, *commit, None)?;
                 Ok(self.all.get_or_init(|| whole.entries))
             }
-            Origin::Commit { .. }
-            | Origin::Folder(_)
-            | Origin::Memory(_)
-            | Origin::Over(..) => Ok(&self.entries),
+            Origin::Commit { .. } | Origin::Folder(_) | Origin::Memory(_) | Origin::Over(..) => {
+                Ok(&self.entries)
+            }
         }
     }
 

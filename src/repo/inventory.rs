@@ -9,8 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::memmem;
-
 use super::clean::GROUP;
 use super::files::Files;
 use super::generated::Owner;
@@ -375,12 +373,9 @@ impl Inventory {
         if !is_document(path) || self.is_chart_template(path)? {
             return Ok(Parsed::Other);
         }
-        let Some(bytes) = self.files.read(path)? else {
+        let Some(bytes) = self.files.read_if_contains(path, word)? else {
             return Ok(Parsed::Other);
         };
-        if memmem::find(&bytes, word.as_bytes()).is_none() {
-            return Ok(Parsed::Other);
-        }
         let parsed = match ParsedFile::parse(path, &bytes) {
             Ok(file) => Parsed::file(Arc::new(file)),
             Err(error) => Parsed::Broken(Arc::new(error)),

@@ -5,8 +5,8 @@ pub mod github;
 pub mod history;
 pub mod markdown;
 pub mod message;
-pub mod preview;
 mod outcome;
+pub mod preview;
 pub mod text;
 
 pub use outcome::{Outcome, Run, VERSION};

@@ -18,7 +18,10 @@ const FINDINGS: usize = 50;
 #[must_use]
 pub fn document(preview: &Preview, now: Timestamp) -> Document {
     let mut document = Document::default();
-    document.heading(3, Inline::ours("Weirkeeper: what this change does to rollouts"));
+    document.heading(
+        3,
+        Inline::ours("Weirkeeper: what this change does to rollouts"),
+    );
     document.paragraph(summary(preview));
     for previewed in &preview.canaries {
         canary(&mut document, preview, previewed, now);
@@ -52,7 +55,11 @@ fn summary(preview: &Preview) -> Inline {
 fn compared(preview: &Preview, now: Timestamp) -> Inline {
     let short = |commit: &Option<String>| {
         let commit = commit.as_deref().unwrap_or("the work tree");
-        commit.get(..8).filter(|_| commit.len() == 40).unwrap_or(commit).to_owned()
+        commit
+            .get(..8)
+            .filter(|_| commit.len() == 40)
+            .unwrap_or(commit)
+            .to_owned()
     };
     Inline::text(&format!(
         "{} compared with {}. The schedule is the earliest one: merged at {}, and every check passes.",
@@ -64,7 +71,10 @@ fn compared(preview: &Preview, now: Timestamp) -> Inline {
 
 fn canary(document: &mut Document, preview: &Preview, previewed: &Previewed, now: Timestamp) {
     let name = Inline::code(&previewed.canary);
-    document.heading(4, name.and(Inline::text(&format!(": {}", previewed.headline))));
+    document.heading(
+        4,
+        name.and(Inline::text(&format!(": {}", previewed.headline))),
+    );
     if let Some(error) = &previewed.error {
         let places = error.diagnostics().iter().map(|one| finding(preview, one));
         document.list(places);
@@ -72,6 +82,11 @@ fn canary(document: &mut Document, preview: &Preview, previewed: &Previewed, now
     }
     let differences = previewed.versions.iter().chain(&previewed.fields);
     document.list(differences.map(difference));
+    if previewed.of_next_release {
+        document.paragraph(Inline::ours(
+            "A release would take these steps, were it to come now:",
+        ));
+    }
     schedule(document, &previewed.schedule, now);
     checks(document, &previewed.checks);
     steps(document, &previewed.steps, now);
@@ -97,7 +112,10 @@ fn difference(one: &Difference) -> Inline {
 /// The steps ahead, collapsed in the middle.
 fn schedule(document: &mut Document, schedule: &[Milestone], now: Timestamp) {
     let row = |step: &Milestone| {
-        let phase = step.phase.map(|phase| phase.to_string()).unwrap_or_default();
+        let phase = step
+            .phase
+            .map(|phase| phase.to_string())
+            .unwrap_or_default();
         let reason = step.reasons.first().map_or("", String::as_str);
         [clock(step.at, now), phase, weights(step), reason.to_owned()]
             .map(|cell| Inline::text(&cell))
@@ -107,10 +125,18 @@ fn schedule(document: &mut Document, schedule: &[Milestone], now: Timestamp) {
     let mut rows: Vec<Vec<Inline>> = first.iter().map(row).collect();
     if left_out > 0 {
         let more = Inline::text(&format!("{left_out} more steps"));
-        rows.push(vec![Inline::ours("…"), Inline::default(), Inline::default(), more]);
+        rows.push(vec![
+            Inline::ours("…"),
+            Inline::default(),
+            Inline::default(),
+            more,
+        ]);
     }
     rows.extend(last.iter().map(row));
-    document.table(&["Not before", "Phase", "Primary / canary", "What happens"], rows);
+    document.table(
+        &["Not before", "Phase", "Primary / canary", "What happens"],
+        rows,
+    );
 }
 
 /// What the metrics say about the primary, next to what they may say.
@@ -170,9 +196,12 @@ fn steps(document: &mut Document, steps: &[Step], now: Timestamp) {
 fn files(document: &mut Document, files: &[FileDiff]) {
     for file in files {
         let new = if file.created { "new, " } else { "" };
-        let note = file.note.map(|note| format!(": {note}")).unwrap_or_default();
-        let counts = format!(" ({new}+{} −{}){note}", file.added, file.removed);
-        document.paragraph(Inline::code(&file.path).and(Inline::text(&counts)));
+        let note = file
+            .note
+            .map(|note| format!(": {note}"))
+            .unwrap_or_default();
+        let counts = Inline::text(&format!("({new}+{} −{}){note}", file.added, file.removed));
+        document.paragraph(Inline::join([Inline::code(&file.path), counts], " "));
         if let Some(diff) = &file.diff {
             document.fence("diff", diff);
         }
@@ -188,7 +217,9 @@ fn findings(document: &mut Document, preview: &Preview) {
     document.list(listed.map(|one| finding(preview, one)));
     if preview.findings.len() > FINDINGS {
         let more = preview.findings.len() - FINDINGS;
-        document.paragraph(Inline::text(&format!("{more} more are in the annotations.")));
+        document.paragraph(Inline::text(&format!(
+            "{more} more are in the annotations."
+        )));
     }
 }
 
@@ -202,7 +233,10 @@ fn finding(preview: &Preview, finding: &Diagnostic) -> Inline {
     if let Some((source, span)) = &finding.place {
         let at = source.position(span.start).line;
         let place = Inline::code(&format!("{}:{at}", source.path));
-        let link = preview.blob.as_ref().and_then(|blob| link(blob, &source.path, at));
+        let link = preview
+            .blob
+            .as_ref()
+            .and_then(|blob| link(blob, &source.path, at));
         line = line.and(match link {
             Some(link) => place.link(&link),
             None => place,
@@ -214,7 +248,7 @@ fn finding(preview: &Preview, finding: &Diagnostic) -> Inline {
     }
     line = line.and(Inline::text(&finding.message));
     match &finding.hint {
-        Some(hint) => line.and(Inline::text(&format!(" ({hint})"))),
+        Some(hint) => Inline::join([line, Inline::text(&format!("({hint})"))], " "),
         None => line,
     }
 }

@@ -3,7 +3,7 @@
 use super::headline::clock;
 use super::{Asked, Change, Difference, FileDiff, Preview, Previewed};
 use crate::decide::{Milestone, Verdict};
-use crate::report::diagnostics::harmless;
+use crate::report::text::quoted;
 use jiff::Timestamp;
 
 /// Milestones at the beginning and at the end that are always shown.
@@ -21,7 +21,10 @@ pub fn preview(preview: &Preview, now: Timestamp) -> String {
         canary(&mut lines, previewed, now);
     }
     lines.extend(preview.notes.iter().cloned());
-    lines.iter().map(|line| format!("{}\n", inert(line))).collect()
+    lines
+        .iter()
+        .map(|line| format!("{}\n", quoted(line)))
+        .collect()
 }
 
 /// That no rollout changes, as one sentence.
@@ -34,23 +37,15 @@ pub fn nothing(preview: &Preview) -> String {
     }
 }
 
-/// One line that is data to everybody who reads it.
-fn inert(line: &str) -> String {
-    let line = harmless(line);
-    // A runner obeys what begins with `::`, white space or not, and `##[` anywhere.
-    let line = line.replace("##[", "## [");
-    match line.trim_start().starts_with("::") {
-        true => line.replacen("::", ": :", 1),
-        false => line,
-    }
-}
-
 fn canary(lines: &mut Vec<String>, previewed: &Previewed, now: Timestamp) {
     lines.push(format!("{}: {}", previewed.canary, previewed.headline));
     let differences = previewed.versions.iter().chain(&previewed.fields);
     lines.extend(differences.map(|one| format!("  {}", difference(one))));
     if !previewed.schedule.is_empty() && previewed.change != Change::Deleted {
-        lines.push("  if merged now and every check passes:".to_owned());
+        lines.push(match previewed.of_next_release {
+            true => "  the next release, if every check passes:".to_owned(),
+            false => "  if merged now and every check passes:".to_owned(),
+        });
         let (first, left_out, last) = ends(&previewed.schedule);
         lines.extend(first.iter().map(|step| milestone(step, now)));
         if left_out > 0 {
@@ -110,7 +105,9 @@ fn milestone(step: &Milestone, now: Timestamp) -> String {
     format!(
         "    {:<9}  {:<13} {:>7}  {}",
         clock(step.at, now),
-        step.phase.map(|phase| phase.to_string()).unwrap_or_default(),
+        step.phase
+            .map(|phase| phase.to_string())
+            .unwrap_or_default(),
         weights(step),
         step.reasons.first().map_or("", String::as_str)
     )
@@ -138,7 +135,10 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
 fn files(lines: &mut Vec<String>, files: &[FileDiff]) {
     for file in files {
         let new = if file.created { "new, " } else { "" };
-        let note = file.note.map(|note| format!(": {note}")).unwrap_or_default();
+        let note = file
+            .note
+            .map(|note| format!(": {note}"))
+            .unwrap_or_default();
         lines.push(format!(
             "    {} ({new}+{} -{}){note}",
             file.path, file.added, file.removed

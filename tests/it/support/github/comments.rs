@@ -78,7 +78,12 @@ async fn list(State(shared): State<Shared>, headers: HeaderMap, pages: Query<Pag
     let known = shared.lock().unwrap();
     let page = pages.page.unwrap_or(1);
     let all = &known.comments.all;
-    let shown: Vec<Value> = all.iter().skip((page - 1) * PAGE).take(PAGE).cloned().collect();
+    let shown: Vec<Value> = all
+        .iter()
+        .skip((page - 1) * PAGE)
+        .take(PAGE)
+        .cloned()
+        .collect();
     let mut response = Json(shown).into_response();
     if all.len() > page * PAGE {
         let host = headers["host"].to_str().unwrap();
