@@ -19,8 +19,8 @@ use crate::repo::manifest::Manifest;
 use crate::repo::rollout::{self, Rollout};
 use crate::report::preview::{FileDiff, Previewed, Step};
 
-/// Stands for a revision that nobody knows yet.
-const NEXT: &str = "to come";
+/// Stands for the name of a revision that nobody knows yet.
+const NEXT: &str = "next";
 
 /// Steps that are carried out.
 const STEPS: usize = 3;

@@ -9,7 +9,7 @@ use serde_yaml::Value;
 use crate::api::FieldPath;
 use crate::decide::Facts;
 use crate::diagnostic::Diagnostic;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::lint::Judged;
 use crate::repo::files::Files;
 use crate::repo::rollout::{Release, Rollout};
@@ -137,8 +137,13 @@ pub(super) fn fingerprint(finding: &Diagnostic) -> String {
 /// Files of either side whose bytes differ.
 fn changed_files(base: Side<'_>, head: Side<'_>) -> Result<Vec<String>> {
     let mut changed = Vec::new();
+    // One that is too large differs from every other.
+    let bytes = |side: Side<'_>, path: &str| match side.files.read(path) {
+        Err(error) if error.kind() == Kind::Document => Ok(Err(error.chain())),
+        read => read.map(Ok),
+    };
     for path in base.paths().union(&head.paths()) {
-        if base.files.read(path)? != head.files.read(path)? {
+        if bytes(base, path)? != bytes(head, path)? {
             changed.push(path.clone());
         }
     }

@@ -547,6 +547,37 @@ fn alias_bombs_deep_nesting_and_huge_documents_are_refused_by_themselves() {
 }
 
 #[test]
+fn what_is_broken_beside_a_canary_stops_no_other() {
+    let world = world();
+    let bomb = format!("{}x: &a [*a]\n", "apiVersion: x\nkind: Kustomization\n");
+    let nameless = NEIGHBOUR
+        .replace("name: neighbour, namespace: test", "name: nameless")
+        .replace("neighbour", "nameless");
+    let huge = format!(
+        "# Kustomization PodDisruptionBudget podinfo Deployment\n# {}\n",
+        "x".repeat(5 << 20)
+    );
+    let files = [
+        // Without it nobody knows the namespace of the one beside.
+        ("apps/nameless/kustomization.yaml", &*bomb),
+        ("apps/nameless/all.yaml", &*nameless),
+        (DEPLOYMENT, &*huge),
+        (BESIDE, NEIGHBOUR),
+    ];
+    let pull = Pull::writing(&world, &files);
+    let (ran, _) = preview(&pull, 3);
+    neighbour_is_shown(&ran);
+    assert!(
+        ran.stdout.contains("test/podinfo: cannot be carried out"),
+        "{ran}"
+    );
+    assert!(
+        ran.stderr.contains("apps/nameless/kustomization.yaml"),
+        "{ran}"
+    );
+}
+
+#[test]
 fn thousands_of_canaries_are_counted_not_listed() {
     let world = world();
     let one = |number: usize| {

@@ -243,7 +243,7 @@ fn settings_and_findings_are_told() {
       spec.analysis.stepWeight: 25 → 5
       spec.analysys: {} (new)
       the next release, if every check passes:
-        00:04 UTC  Progressing     100/0  new revision to come detected, scaling up podinfo
+        00:04 UTC  Progressing     100/0  new revision next detected, scaling up podinfo
         00:05 UTC  Progressing      95/5  canary 0 → 5 %
         00:06 UTC  Progressing     90/10  canary 5 → 10 %
         00:07 UTC  Progressing     85/15  canary 10 → 15 %
@@ -253,9 +253,9 @@ fn settings_and_findings_are_told() {
         00:12 UTC  Progressing     60/40  canary 35 → 40 %
         00:13 UTC  Progressing     55/45  canary 40 → 45 %
         00:14 UTC  Progressing     50/50  canary 45 → 50 %
-        00:15 UTC  Promoting       50/50  revision to come copied to podinfo-primary
+        00:15 UTC  Promoting       50/50  revision next copied to podinfo-primary
         00:16 UTC  Finalising      100/0  all traffic back on podinfo-primary
-        00:17 UTC  Succeeded       100/0  promotion of to come completed
+        00:17 UTC  Succeeded       100/0  promotion of next completed
     The metrics of the primary were not asked for: no --prometheus is given.
     ----- stderr
     warning: unknown field, ignored
