@@ -65,7 +65,7 @@ enum Reader<'a> {
     Commit(Objects),
     Folder(&'a Path),
     Memory(&'a BTreeMap<String, String>),
-    Over(Box<Reader<'a>>, &'a BTreeMap<String, String>),
+    Over(Box<Self>, &'a BTreeMap<String, String>),
 }
 
 impl Files {

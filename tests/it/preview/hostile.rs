@@ -430,7 +430,7 @@ fn markup_in_names_and_values_stays_text() {
         neighbour_is_shown(&ran);
     }
     // An image, a field that nobody knows, and an annotation, which do not.
-    let image = editing_deployment(&world, &format!("\"x:{}\"", MARKUP));
+    let image = editing_deployment(&world, &format!("\"x:{MARKUP}\""));
     let (ran, _) = preview(&image, 0);
     is_inert(&ran, &image.summary());
     let pull = editing(&world, "spec:\n", &format!("spec:\n  {quoted}: {quoted}\n"));

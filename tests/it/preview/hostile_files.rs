@@ -144,7 +144,7 @@ fn folders_outside_are_not_looked_into() {
              service: {{port: 80, gatewayRefs: [{{name: edge}}]}}\n  gitops: {{path: '{path}'}}\n"
         );
         let pull = beside(&world, |person| {
-            write(person, "apps/else/canary.yaml", &canary)
+            write(person, "apps/else/canary.yaml", &canary);
         });
         let ran = previews(&pull, 3);
         podinfo_is_shown(&ran);
@@ -238,7 +238,7 @@ fn what_git_ignores_and_tracks_is_judged_as_a_step_will() {
 fn a_freeze_file_is_told() {
     let (world, _) = world();
     let pull = beside(&world, |person| {
-        write(person, ".weirkeeperfreeze", "because\n")
+        write(person, ".weirkeeperfreeze", "because\n");
     });
     for ran in previews(&pull, 0) {
         assert!(
