@@ -21,7 +21,8 @@
 //! | [`doctor`] | finds out what keeps rollouts from going on |
 //! | [`commands`] | one file per command |
 //!
-//! [`webhook`] is how gates and hooks are called, [`http`] the one client below it.
+//! `preview` carries out in memory what a pull request would lead to, `lint` judges
+//! documents. [`webhook`] is how gates and hooks are called, [`http`] the one client below it.
 //! [`cli`] is what can be typed, [`settings`] what it means, [`error`] what can
 //! go wrong. Only `main.rs` reads the clock and the environment.
 

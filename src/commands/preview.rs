@@ -8,7 +8,7 @@ use url::Url;
 use super::{Streams, git_options, step, work_tree};
 use crate::cli::{self, FailedFinding, Format, environment};
 use crate::error::{Error, Kind, Result};
-use crate::github::{GitHub, Kept};
+use crate::github::{GitHub, Kept, Refused};
 use crate::observe::Observer;
 use crate::preview::{Draft, Pull, Sides, measure, preview};
 use crate::repo::files::Files;
@@ -44,7 +44,7 @@ pub(super) async fn run(
     let draft = preview(compared.sides, remaining(end) * 3 / 4).await?;
     let mut preview = measured(draft, metrics, settings, end).await;
     preview.base = Some(compared.base.to_string());
-    preview.head = compared.head.map(|head| head.to_string());
+    preview.head = pull.as_ref().map(|pull| pull.head.clone());
     preview.blob = pull.as_ref().and_then(|pull| blob(settings, &pull.head));
     let document = markdown::document(&preview, settings.now);
     if !options.no_comment
@@ -60,11 +60,10 @@ pub(super) async fn run(
     Ok(exit_code(&preview, options.fail_on.fail_on))
 }
 
-/// What is compared, and the commits; the work tree has none.
+/// What is compared, and the commit without the change.
 struct Compared {
     sides: Sides,
     base: Oid,
-    head: Option<Oid>,
 }
 
 /// The Canaries that are named; a workflow names an empty one for all of them.
@@ -105,7 +104,6 @@ async fn compare(
             now: settings.now,
         },
         base,
-        head: pull.map(|_| head),
     })
 }
 
@@ -207,7 +205,7 @@ async fn comment(
     let kept = github.keep_comment(pull.number, marker, &body, !preview.is_empty());
     match kept.await {
         Ok(Kept::None | Kept::Same | Kept::Updated | Kept::Created) => Ok(None),
-        Err(refused) if refused.is(403) || refused.is(404) => {
+        Err(refused) if is_forbidden(&refused) => {
             let why = "the token may not write one, which takes `pull-requests: write`";
             Ok(Some(no_comment(why)))
         }
@@ -216,6 +214,13 @@ async fn comment(
             Err(error.while_doing("the comment could not be written"))
         }
     }
+}
+
+/// Does the token lack the permission? To some, GitHub does not even say that there is
+/// something.
+fn is_forbidden(refused: &Refused) -> bool {
+    let kinds = ["FORBIDDEN", "INSUFFICIENT_SCOPES"];
+    refused.is(403) || refused.is(404) || kinds.iter().any(|kind| refused.has(kind))
 }
 
 /// What stands where the comment was cut.

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use super::diff;
 use super::differ::Side;
-use crate::api::Analysis;
-use crate::decide::{Action, Effect, Facts, Milestone, Plan, hopeful, next_tick, schedule};
+use crate::api::{Analysis, Canary};
+use crate::decide::{
+    Action, Effect, Facts, Milestone, Plan, Primary, hopeful, next_tick, schedule,
+};
 use crate::error::Result;
 use crate::render::{self, Changes};
 use crate::repo::files::Files;
@@ -16,6 +18,9 @@ use crate::repo::inventory::Inventory;
 use crate::repo::manifest::Manifest;
 use crate::repo::rollout::{self, Rollout};
 use crate::report::preview::{FileDiff, Previewed, Step};
+
+/// Stands for the name of a revision that nobody knows yet.
+const NEXT: &str = "next";
 
 /// Steps that are carried out.
 const STEPS: usize = 3;
@@ -41,10 +46,20 @@ pub(super) fn fill(
     let canary = &rollout.canary;
     previewed.strategy = canary.spec.analysis.as_ref().map(Analysis::strategy);
     previewed.schedule = schedule(canary, &facts, head.now);
+    let follows = !previewed.schedule.is_empty();
+    if !follows
+        && previewed
+            .fields
+            .iter()
+            .any(|one| one.what.starts_with("spec"))
+    {
+        previewed.schedule = next_release(canary, &facts, head.now);
+        previewed.of_next_release = !previewed.schedule.is_empty();
+    }
     previewed.ends_at = previewed.schedule.last().map(|step| step.at);
     let shares = previewed.schedule.iter().filter_map(|step| step.traffic);
     previewed.largest_share = shares.map(|traffic| traffic.percent()).max();
-    if previewed.schedule.is_empty() {
+    if !follows {
         let plan = hopeful(canary, &facts, next_tick(canary, head.now));
         previewed.rests = plan.and_then(|plan| plan.reasons.into_iter().next());
     }
@@ -53,11 +68,16 @@ pub(super) fn fill(
             Some((base, (rollout, facts))) => {
                 let mut facts = facts.clone();
                 facts.frozen = base.files.frozen()?;
-                schedule(&rollout.canary, &facts, base.now) == previewed.schedule
+                let before = match previewed.of_next_release {
+                    true => next_release(&rollout.canary, &facts, base.now),
+                    false => schedule(&rollout.canary, &facts, base.now),
+                };
+                before == previewed.schedule
             }
             None => false,
         };
-    if previewed.same_schedule && previewed.revision.is_none() {
+    let is_old = previewed.same_schedule && previewed.revision.is_none();
+    if is_old || previewed.of_next_release {
         return Ok(());
     }
     if !in_full && !previewed.schedule.is_empty() {
@@ -80,6 +100,16 @@ pub(super) fn fill(
         }
     }
     Ok(())
+}
+
+/// The steps of a release to come, when it lands as soon as a tick may be taken.
+fn next_release(canary: &Canary, facts: &Facts, now: Timestamp) -> Vec<Milestone> {
+    let facts = Facts {
+        revision: NEXT.to_owned(),
+        primary: Primary::Different,
+        ..facts.clone()
+    };
+    schedule(canary, &facts, next_tick(canary, now))
 }
 
 /// The repository after a step.

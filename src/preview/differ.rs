@@ -9,7 +9,7 @@ use serde_yaml::Value;
 use crate::api::FieldPath;
 use crate::decide::Facts;
 use crate::diagnostic::Diagnostic;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::lint::Judged;
 use crate::repo::files::Files;
 use crate::repo::rollout::{Release, Rollout};
@@ -68,6 +68,7 @@ pub(super) fn differ(base: Option<Side<'_>>, head: Option<Side<'_>>) -> Result<O
         same_schedule: false,
         strategy: None,
         schedule: Vec::new(),
+        of_next_release: false,
         ends_at: None,
         largest_share: None,
         steps: Vec::new(),
@@ -88,6 +89,14 @@ pub(super) fn differ(base: Option<Side<'_>>, head: Option<Side<'_>>) -> Result<O
     };
     previewed.fields = fields(base, head);
     previewed.files = changed_files(base, head)?;
+    if previewed
+        .fields
+        .iter()
+        .any(|one| one.what.starts_with("status"))
+    {
+        let note = "The change writes to the status, which is for Weirkeeper alone to write.";
+        previewed.notes.push(note.to_owned());
+    }
     let mut touched = !previewed.fields.is_empty() || !previewed.files.is_empty();
     touched |= findings(base) != findings(head);
     if let (Some((before, old)), Some((after, new))) = (base.rollout(), head.rollout()) {
@@ -128,8 +137,13 @@ pub(super) fn fingerprint(finding: &Diagnostic) -> String {
 /// Files of either side whose bytes differ.
 fn changed_files(base: Side<'_>, head: Side<'_>) -> Result<Vec<String>> {
     let mut changed = Vec::new();
+    // One that is too large differs from every other.
+    let bytes = |side: Side<'_>, path: &str| match side.files.read(path) {
+        Err(error) if error.kind() == Kind::Document => Ok(Err(error.chain())),
+        read => read.map(Ok),
+    };
     for path in base.paths().union(&head.paths()) {
-        if base.files.read(path)? != head.files.read(path)? {
+        if bytes(base, path)? != bytes(head, path)? {
             changed.push(path.clone());
         }
     }

@@ -57,7 +57,11 @@ pub(crate) async fn measure(
     let probes = metric_probes(analysis);
     let checks = probes.iter().take(METRICS).filter_map(|probe| match probe {
         Probe::Metric { index, source } => Some((*index, *source)),
-        _ => None,
+        Probe::Readiness { .. }
+        | Probe::Requests { .. }
+        | Probe::Missed { .. }
+        | Probe::Applied
+        | Probe::Webhook { .. } => None,
     });
     join_all(checks.map(|(index, source)| check(observer, &subject, index, source, now, limit)))
         .await

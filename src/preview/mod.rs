@@ -110,7 +110,7 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
         Inventory::load(over(&base)?)?,
         Inventory::load(over(&head)?)?,
     );
-    let (before, after) = (lint(&base_inventory, now)?, lint(&head_inventory, now)?);
+    let (linted, relinted) = (lint(&base_inventory, now)?, lint(&head_inventory, now)?);
     let mut draft = Draft {
         preview: Preview {
             version: crate::report::VERSION,
@@ -118,7 +118,7 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
         },
         questions: Vec::new(),
     };
-    let paired = pairs(&before, &after);
+    let paired = pairs(&linted, &relinted);
     all_there(&only, paired.iter().map(|pair| pair.id()))?;
     let mut touched = BTreeSet::new();
     let mut unseen = 0;
@@ -126,9 +126,9 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
         if !only.is_empty() && !only.contains(&pair.id()) {
             continue;
         }
-        let [base, head] = [(&base, pair.base), (&head, pair.head)]
-            .map(|(files, judged)| judged.map(|judged| Side { files, judged, now }));
-        let Some(mut previewed) = differ(base, head)? else {
+        let side = |files, judged: Option<_>| judged.map(|judged| Side { files, judged, now });
+        let (before, after) = (side(&base, pair.base), side(&head, pair.head));
+        let Some(mut previewed) = differ(before, after)? else {
             draft.preview.untouched += 1;
             continue;
         };
@@ -137,21 +137,25 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
             unseen += 1;
             continue;
         }
-        if let Some(head) = head {
+        if let Some(after) = after {
             let in_full = draft.preview.canaries.len() < IN_FULL;
-            ahead::fill(&mut previewed, base, head, in_full)?;
-            let question = Question::about(head);
+            ahead::fill(&mut previewed, before, after, in_full)?;
+            let question = Question::about(after);
             let position = draft.preview.canaries.len();
             draft
                 .questions
                 .extend(question.map(|question| (position, question)));
-        } else if let Some(base) = base {
-            gone(&mut previewed, base)?;
+        } else if let Some(before) = before {
+            let path = before.judged.manifest.path();
+            if head.is_taken(path)? && !head.contains(path)? {
+                previewed.change = Change::Hidden;
+            }
+            gone(&mut previewed, before);
         }
         previewed.headline = headline(&previewed, now);
         draft.preview.canaries.push(previewed);
     }
-    findings(&mut draft.preview, before, after, &touched);
+    findings(&mut draft.preview, &linted, &relinted, &touched);
     if unseen > 0 {
         let note =
             format!("{unseen} more Canaries are touched and not shown: it would be too much");
@@ -172,9 +176,9 @@ fn all_there(only: &[String], ids: impl Iterator<Item = String>) -> Result<()> {
 }
 
 /// What the deletion of a Canary leaves behind.
-fn gone(previewed: &mut Previewed, base: Side<'_>) -> Result<()> {
+fn gone(previewed: &mut Previewed, base: Side<'_>) {
     let Ok((rollout, facts)) = &base.judged.read else {
-        return Ok(());
+        return;
     };
     let share = facts.routed.traffic().percent();
     let reverts = rollout.canary.spec.revert_on_deletion.unwrap_or(false);
@@ -187,14 +191,13 @@ fn gone(previewed: &mut Previewed, base: Side<'_>) -> Result<()> {
         left.push_str(&format!("; the canary keeps {share} % of traffic"));
     }
     previewed.rests = Some(left);
-    Ok(())
 }
 
 /// Findings that the change is to blame for, and all about touched Canaries.
 fn findings(
     preview: &mut Preview,
-    before: Linted<'_>,
-    after: Linted<'_>,
+    before: &Linted<'_>,
+    after: &Linted<'_>,
     touched: &BTreeSet<String>,
 ) {
     let concerned: Vec<Diagnostic> = after

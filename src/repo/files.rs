@@ -65,7 +65,7 @@ enum Reader<'a> {
     Commit(Objects),
     Folder(&'a Path),
     Memory(&'a BTreeMap<String, String>),
-    Over(Box<Reader<'a>>, &'a BTreeMap<String, String>),
+    Over(Box<Self>, &'a BTreeMap<String, String>),
 }
 
 impl Files {
@@ -261,6 +261,33 @@ impl Files {
         };
         check_size(path, bytes.len())?;
         Ok(Some(bytes))
+    }
+
+    /// The bytes of the file at `path` if it contains `word`, of any size: of one that is
+    /// larger than [`MAX_FILE`] as many as tell that it is.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, or an object is missing.
+    pub fn read_if_contains(&self, path: &str, word: &str) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.find(path)? else {
+            return Ok(None);
+        };
+        let look = |bytes: &[u8]| {
+            let found = memmem::find(bytes, word.as_bytes()).is_some();
+            found.then(|| bytes.get(..MAX_FILE + 1).unwrap_or(bytes).to_vec())
+        };
+        match &self.origin {
+            Origin::Commit {
+                objects, opened, ..
+            } => opened_once(opened, objects)?.with_blob(path, entry.blob, look),
+            Origin::Over(under, texts) if !texts.contains_key(path) => {
+                under.read_if_contains(path, word)
+            }
+            Origin::Over(..) | Origin::Folder(_) | Origin::Memory(_) => {
+                self.reader()?.read(entry, look)
+            }
+        }
     }
 
     /// The file at `path` as text; `None` when there is none.

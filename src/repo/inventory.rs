@@ -12,11 +12,11 @@ use std::sync::Arc;
 use memchr::memmem;
 
 use super::clean::GROUP;
-use super::files::Files;
+use super::files::{Files, MAX_FILE};
 use super::generated::Owner;
 use super::kustomize::Kustomization;
 use super::manifest::{Manifest, ParsedFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 pub(crate) use names::of as names_of;
 pub use wanted::Wanted;
@@ -134,7 +134,17 @@ impl Inventory {
                 continue;
             }
             let mut manifest = manifest.clone();
-            self.complete(&mut manifest)?;
+            match self.complete(&mut manifest) {
+                // Nobody knows its namespace; all others have theirs.
+                Err(error) if error.kind() == Kind::Document => {
+                    let again = |known: &Error| known.message() == error.message();
+                    if !self.broken.iter().any(again) {
+                        self.broken.push(error);
+                    }
+                    continue;
+                }
+                completed => completed?,
+            }
             match manifest.kind.as_str() {
                 "Canary" => {
                     self.names.extend(names::of(&manifest));
@@ -191,14 +201,22 @@ impl Inventory {
     /// When a file cannot be read from its origin.
     pub fn of_kind(&self, kind: &str) -> Result<Vec<Manifest>> {
         let mut found = Vec::new();
-        for source in self.files.containing(&[kind])? {
+        let finder = memmem::Finder::new(kind);
+        let files = self.files.scan(|_, bytes| {
+            let fits = bytes.len() <= MAX_FILE && finder.find(bytes).is_some();
+            fits.then(|| bytes.to_vec())
+        })?;
+        for (path, bytes) in files {
             // What cannot be read is no manifest of this kind, such as a chart's template.
-            let Ok(file) = ParsedFile::parse(&source.path, source.text.as_bytes()) else {
+            let Ok(file) = ParsedFile::parse(path, &bytes) else {
                 continue;
             };
             for mut manifest in Arc::new(file).manifests() {
                 if manifest.kind == kind && !manifest.name.is_empty() {
-                    self.complete(&mut manifest)?;
+                    match self.complete(&mut manifest) {
+                        Err(error) if error.kind() == Kind::Document => continue,
+                        completed => completed?,
+                    }
                     found.push(manifest);
                 }
             }
@@ -304,7 +322,13 @@ impl Inventory {
             let mut object = object.clone();
             match namespace {
                 Some(namespace) => object.namespace = Some(namespace.to_owned()),
-                None => self.complete(&mut object)?,
+                None => match self.complete(&mut object) {
+                    // What is called otherwise is nobody's concern here.
+                    Err(error) if error.kind() == Kind::Document && object.name != wanted.name => {
+                        continue;
+                    }
+                    completed => completed?,
+                },
             }
             if is(&object) && !self.is_patch(object.path())? {
                 found.push(object);
@@ -369,18 +393,21 @@ impl Inventory {
 
     /// Parses a file that contains `word`, once.
     fn parse(&self, path: &str, word: &str) -> Result<Parsed> {
-        if let Some(known) = self.parsed.borrow().get(path) {
-            return Ok(known.clone());
+        let known = self.parsed.borrow().get(path).cloned();
+        match known {
+            // Somebody else looked for something in it.
+            Some(Parsed::Broken(_)) if self.files.read_if_contains(path, word)?.is_none() => {
+                return Ok(Parsed::Other);
+            }
+            Some(known) => return Ok(known),
+            None => {}
         }
         if !is_document(path) || self.is_chart_template(path)? {
             return Ok(Parsed::Other);
         }
-        let Some(bytes) = self.files.read(path)? else {
+        let Some(bytes) = self.files.read_if_contains(path, word)? else {
             return Ok(Parsed::Other);
         };
-        if memmem::find(&bytes, word.as_bytes()).is_none() {
-            return Ok(Parsed::Other);
-        }
         let parsed = match ParsedFile::parse(path, &bytes) {
             Ok(file) => Parsed::file(Arc::new(file)),
             Err(error) => Parsed::Broken(Arc::new(error)),

@@ -79,7 +79,9 @@ pub(super) fn folder(dir: &Path) -> Result<Vec<Entry>> {
         // Of a `.gitignore` too, but Git does not mind those.
         let broken = found.error().map(ToString::to_string);
         if let Some(error) = broken.filter(|error| error.contains(IGNORE_FILE)) {
-            return Err(Error::document(format!("a {IGNORE_FILE} is not valid")).because(error));
+            return Err(
+                Error::document(format!("a {IGNORE_FILE} is not valid")).because(brief(&error))
+            );
         }
         let plain = found.file_type().is_some_and(|kind| kind.is_file());
         let path = found.path().strip_prefix(dir).ok().and_then(Path::to_str);
@@ -149,12 +151,23 @@ impl Walk<'_> {
 }
 
 fn parse_rules(path: &str, prefix: &str, bytes: &[u8]) -> Result<Gitignore> {
-    let invalid = |error| Error::document(format!("{path} is not valid")).because(error);
+    let invalid = |error: ignore::Error| {
+        Error::document(format!("{path} is not valid")).because(brief(&error.to_string()))
+    };
     let mut builder = GitignoreBuilder::new(Path::new("/").join(prefix));
     for line in String::from_utf8_lossy(bytes).lines() {
         builder.add_line(None, line).map_err(invalid)?;
     }
     builder.build().map_err(invalid)
+}
+
+/// The beginning of what is said about a rule, which repeats it.
+fn brief(said: &str) -> String {
+    const LONGEST: usize = 300;
+    match said.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.to_owned(),
+    }
 }
 
 /// The innermost file with an opinion decides.

@@ -88,9 +88,11 @@ fn line(text: &mut String, line: &str) {
 
 /// Text of others as one line that nobody takes for a command: neither a
 /// terminal nor the runner of a GitHub workflow, which reads all output.
-fn quoted(text: &str) -> String {
-    let line = harmless(text);
-    match line.trim_start().starts_with("::") || line.trim_start().starts_with("##[") {
+///
+/// The runner obeys what begins with `::`, white space or not, and `##[` anywhere.
+pub(super) fn quoted(text: &str) -> String {
+    let line = harmless(text).replace("##[", "## [");
+    match line.trim_start().starts_with("::") {
         true => format!("> {line}"),
         false => line,
     }
@@ -148,7 +150,7 @@ mod tests {
         error: a ::error::b
           because: first
                    > ::add-mask::x
-                   >   ##[error]y [31m
+                     ## [error]y [31m
         ");
         assert_eq!(quoted("::error::x"), "> ::error::x");
         assert_eq!(quoted("all : good"), "all : good");

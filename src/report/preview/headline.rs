@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use super::{Change, Difference, Previewed};
 use crate::api::Strategy;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::error::Error;
 
 /// Longest version in a headline, in characters.
 const VERSION: usize = 40;
@@ -12,7 +14,7 @@ const VERSION: usize = 40;
 #[must_use]
 pub fn headline(previewed: &Previewed, now: Timestamp) -> String {
     if let Some(error) = &previewed.error {
-        return format!("cannot be carried out: {}", error.chain());
+        return broken(error);
     }
     let what = match previewed.change {
         Change::Deleted => return deleted(previewed, "is deleted"),
@@ -20,6 +22,15 @@ pub fn headline(previewed: &Previewed, now: Timestamp) -> String {
         Change::New => "new".to_owned(),
         Change::Touched => match version(previewed) {
             Some(version) => version,
+            None if previewed.of_next_release => {
+                return match previewed.same_schedule {
+                    true => "settings change, not what the next release takes".to_owned(),
+                    false => format!(
+                        "settings change; the next release: {}",
+                        ahead(previewed, now)
+                    ),
+                };
+            }
             None if previewed.same_schedule => {
                 return match previewed.schedule.is_empty() {
                     true => "nothing changes for its rollout".to_owned(),
@@ -31,6 +42,25 @@ pub fn headline(previewed: &Previewed, now: Timestamp) -> String {
         },
     };
     format!("{what}: {}", ahead(previewed, now))
+}
+
+/// What is wrong first, and how much there is.
+fn broken(error: &Error) -> String {
+    let is_error = |one: &&Diagnostic| one.severity == Severity::Error;
+    let mut errors = error.diagnostics().iter().filter(is_error);
+    let Some(first) = errors.next() else {
+        return format!("cannot be carried out: {}", error.chain());
+    };
+    let field = first.field.as_ref().map(|field| format!("{field} "));
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let message = &first.message;
+    format!(
+        "cannot be carried out: {}{message}{more}",
+        field.unwrap_or_default()
+    )
 }
 
 fn deleted(previewed: &Previewed, what: &str) -> String {

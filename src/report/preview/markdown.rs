@@ -82,6 +82,11 @@ fn canary(document: &mut Document, preview: &Preview, previewed: &Previewed, now
     }
     let differences = previewed.versions.iter().chain(&previewed.fields);
     document.list(differences.map(difference));
+    if previewed.of_next_release {
+        document.paragraph(Inline::ours(
+            "A release would take these steps, were it to come now:",
+        ));
+    }
     schedule(document, &previewed.schedule, now);
     checks(document, &previewed.checks);
     steps(document, &previewed.steps, now);
@@ -195,8 +200,8 @@ fn files(document: &mut Document, files: &[FileDiff]) {
             .note
             .map(|note| format!(": {note}"))
             .unwrap_or_default();
-        let counts = format!(" ({new}+{} −{}){note}", file.added, file.removed);
-        document.paragraph(Inline::code(&file.path).and(Inline::text(&counts)));
+        let counts = Inline::text(&format!("({new}+{} −{}){note}", file.added, file.removed));
+        document.paragraph(Inline::join([Inline::code(&file.path), counts], " "));
         if let Some(diff) = &file.diff {
             document.fence("diff", diff);
         }
@@ -243,7 +248,7 @@ fn finding(preview: &Preview, finding: &Diagnostic) -> Inline {
     }
     line = line.and(Inline::text(&finding.message));
     match &finding.hint {
-        Some(hint) => line.and(Inline::text(&format!(" ({hint})"))),
+        Some(hint) => Inline::join([line, Inline::text(&format!("({hint})"))], " "),
         None => line,
     }
 }

@@ -75,6 +75,8 @@ pub struct Previewed {
     pub strategy: Option<Strategy>,
     /// Steps ahead, if every check passes and the change were merged now.
     pub schedule: Vec<Milestone>,
+    /// Is that the schedule of a release to come, because none follows the change?
+    pub of_next_release: bool,
     /// When the last of them is taken at the earliest.
     pub ends_at: Option<Timestamp>,
     /// The canary's largest share on the way, in percent.

@@ -3,7 +3,7 @@
 use super::headline::clock;
 use super::{Asked, Change, Difference, FileDiff, Preview, Previewed};
 use crate::decide::{Milestone, Verdict};
-use crate::report::diagnostics::harmless;
+use crate::report::text::quoted;
 use jiff::Timestamp;
 
 /// Milestones at the beginning and at the end that are always shown.
@@ -23,7 +23,7 @@ pub fn preview(preview: &Preview, now: Timestamp) -> String {
     lines.extend(preview.notes.iter().cloned());
     lines
         .iter()
-        .map(|line| format!("{}\n", inert(line)))
+        .map(|line| format!("{}\n", quoted(line)))
         .collect()
 }
 
@@ -37,23 +37,15 @@ pub fn nothing(preview: &Preview) -> String {
     }
 }
 
-/// One line that is data to everybody who reads it.
-fn inert(line: &str) -> String {
-    let line = harmless(line);
-    // A runner obeys what begins with `::`, white space or not, and `##[` anywhere.
-    let line = line.replace("##[", "## [");
-    match line.trim_start().starts_with("::") {
-        true => line.replacen("::", ": :", 1),
-        false => line,
-    }
-}
-
 fn canary(lines: &mut Vec<String>, previewed: &Previewed, now: Timestamp) {
     lines.push(format!("{}: {}", previewed.canary, previewed.headline));
     let differences = previewed.versions.iter().chain(&previewed.fields);
     lines.extend(differences.map(|one| format!("  {}", difference(one))));
     if !previewed.schedule.is_empty() && previewed.change != Change::Deleted {
-        lines.push("  if merged now and every check passes:".to_owned());
+        lines.push(match previewed.of_next_release {
+            true => "  the next release, if every check passes:".to_owned(),
+            false => "  if merged now and every check passes:".to_owned(),
+        });
         let (first, left_out, last) = ends(&previewed.schedule);
         lines.extend(first.iter().map(|step| milestone(step, now)));
         if left_out > 0 {

@@ -1,11 +1,10 @@
 //! What is shown of a change.
 
-use super::Pull;
+use super::{CANARY, DEPLOYMENT, Pull};
 use crate::support::assert_ran;
 use crate::support::gitops::World;
-
-const DEPLOYMENT: &str = "apps/podinfo/deployment.yaml";
-const CANARY: &str = "apps/podinfo/canary.yaml";
+use crate::support::program::Call;
+use crate::support::world::{git, write};
 
 #[test]
 fn a_new_image_is_a_release() {
@@ -15,8 +14,61 @@ fn a_new_image_is_a_release() {
     assert_ran!(world, pull.preview(&[]).run(), @"
     exit code: 0
     ----- stdout
-    test/podinfo: 6.0.0 → 6.0.1: next step not before 2026-01-01T00:04:00Z
+    test/podinfo: 6.0.0 → 6.0.1: 6 steps, earliest end 00:09 UTC, at most 50 % of traffic
       podinfo: ghcr.io/stefanprodan/podinfo:6.0.0 → ghcr.io/stefanprodan/podinfo:6.0.1
+      if merged now and every check passes:
+        00:04 UTC  Progressing     100/0  new revision 3a5dd056 detected, scaling up podinfo
+        00:05 UTC  Progressing     75/25  canary 0 → 25 %
+        00:06 UTC  Progressing     50/50  canary 25 → 50 %
+        00:07 UTC  Promoting       50/50  revision 3a5dd056 copied to podinfo-primary
+        00:08 UTC  Finalising      100/0  all traffic back on podinfo-primary
+        00:09 UTC  Succeeded       100/0  promotion of 3a5dd056 completed
+      the step at 00:04 UTC writes:
+        apps/podinfo/deployment.yaml (+1 -1)
+          @@ -5,7 +5,7 @@
+             name: podinfo
+             namespace: test
+           spec:
+          -  replicas: 0 # enough for now
+          +  replicas: 2 # enough for now
+             selector:
+               matchLabels:
+                 app: podinfo
+      the step at 00:05 UTC writes:
+        apps/podinfo/podinfo-httproute.yaml (+2 -2)
+          @@ -16,7 +16,7 @@
+                 backendRefs:
+                   - name: podinfo-primary
+                     port: 9898
+          -          weight: 100
+          +          weight: 75
+                   - name: podinfo-canary
+                     port: 9898
+          -          weight: 0
+          +          weight: 25
+      the step at 00:06 UTC writes:
+        apps/podinfo/podinfo-httproute.yaml (+2 -2)
+          @@ -16,7 +16,7 @@
+                 backendRefs:
+                   - name: podinfo-primary
+                     port: 9898
+          -          weight: 75
+          +          weight: 50
+                   - name: podinfo-canary
+                     port: 9898
+          -          weight: 25
+          +          weight: 50
+      promotion would write:
+        apps/podinfo/podinfo-primary-deployment.yaml (+1 -1)
+          @@ -18,6 +18,6 @@
+               spec:
+                 containers:
+                   - name: podinfo
+          -          image: ghcr.io/stefanprodan/podinfo:6.0.0
+          +          image: ghcr.io/stefanprodan/podinfo:6.0.1
+                     ports:
+                       - containerPort: 9898
+    The metrics of the primary were not asked for: no --prometheus is given.
     ");
 }
 
@@ -170,6 +222,215 @@ fn nothing_about_rollouts_is_one_sentence() {
     ----- stdout
     Nothing changes for the rollout of the one Canary here.
     ");
+}
+
+#[test]
+fn settings_and_findings_are_told() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let text = world.read(CANARY);
+    let text = text
+        .replace("stepWeight: 25", "stepWeight: 5")
+        .replace("threshold: 3", "threshold: 5");
+    let text = text.replace("  analysis:", "  analysys: {}\n  analysis:");
+    let pull = Pull::writing(&world, &[(CANARY, &text)]);
+    let ran = pull.preview(&[]).run();
+    assert_ran!(world, ran, @"
+    exit code: 0
+    ----- stdout
+    test/podinfo: settings change; the next release: 14 steps, earliest end 00:17 UTC, at most 50 % of traffic
+      spec.analysis.threshold: 3 → 5
+      spec.analysis.stepWeight: 25 → 5
+      spec.analysys: {} (new)
+      the next release, if every check passes:
+        00:04 UTC  Progressing     100/0  new revision next detected, scaling up podinfo
+        00:05 UTC  Progressing      95/5  canary 0 → 5 %
+        00:06 UTC  Progressing     90/10  canary 5 → 10 %
+        00:07 UTC  Progressing     85/15  canary 10 → 15 %
+        00:08 UTC  Progressing     80/20  canary 15 → 20 %
+        00:09 UTC  Progressing     75/25  canary 20 → 25 %
+        … 2 more …
+        00:12 UTC  Progressing     60/40  canary 35 → 40 %
+        00:13 UTC  Progressing     55/45  canary 40 → 45 %
+        00:14 UTC  Progressing     50/50  canary 45 → 50 %
+        00:15 UTC  Promoting       50/50  revision next copied to podinfo-primary
+        00:16 UTC  Finalising      100/0  all traffic back on podinfo-primary
+        00:17 UTC  Succeeded       100/0  promotion of next completed
+    The metrics of the primary were not asked for: no --prometheus is given.
+    ----- stderr
+    warning: unknown field, ignored
+      --> apps/podinfo/canary.yaml:18:3
+       |
+    18 |   analysys: {}
+       |   ^^^^^^^^ spec.analysys
+       |
+       = help: did you mean `analysis`?
+    ");
+    pull.preview(&["--fail-on", "warning"]).run().exits(3);
+    pull.preview(&["--fail-on", "none"]).run().exits(0);
+}
+
+#[test]
+fn a_broken_canary_says_why_and_where() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, CANARY, "maxWeight: 50", "maxWeight: 150");
+    assert_ran!(world, pull.preview(&[]).run(), @"
+    exit code: 3
+    ----- stdout
+    test/podinfo: cannot be carried out: spec.analysis.maxWeight must be at most 100, found 150: it would never be reached
+      spec.analysis.maxWeight: 50 → 150
+    ----- stderr
+    error: must be at most 100, found 150: it would never be reached
+      --> apps/podinfo/canary.yaml:21:16
+       |
+    21 |     maxWeight: 150
+       |                ^^^ spec.analysis.maxWeight
+    ");
+    pull.preview(&["--fail-on", "none"]).run().exits(0);
+}
+
+#[test]
+fn deleted_canaries_are_told_of() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::new(&world, |person| {
+        fs_err::remove_file(person.join(CANARY)).unwrap();
+    });
+    assert_ran!(world, pull.preview(&[]).run(), @"
+    exit code: 0
+    ----- stdout
+    test/podinfo: is deleted: no step is taken any more, what was generated stays
+    ");
+}
+
+#[test]
+fn a_change_beside_a_rollout_under_way_says_that_it_stays() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    world.release("podinfo:6.0.0", "podinfo:6.0.1");
+    world.until("advanced");
+    let pull = Pull::editing(&world, DEPLOYMENT, "# The workload", "# Our workload");
+    let ran = pull.preview(&[]).run().exits(0);
+    assert!(
+        ran.stdout.contains("the steps ahead stay the same: "),
+        "{ran}"
+    );
+    assert!(!ran.stdout.contains("writes:"), "{ran}");
+}
+
+#[test]
+fn the_primary_is_measured_where_an_input_names_prometheus() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, DEPLOYMENT, "podinfo:6.0.0", "podinfo:6.0.1");
+    let before = world.prometheus.asked().len();
+    let ran = pull
+        .preview(&["--format", "json", "--prometheus", &world.prometheus.url()])
+        .run();
+    let check = ran.exits(0).json()["canaries"][0]["checks"][0].clone();
+    assert_eq!(check["name"], "request-success-rate");
+    let measured = &check["measured"];
+    assert_eq!(measured["measurement"]["value"], 99.9, "{check}");
+    assert_eq!(measured["measurement"]["verdict"], "pass");
+    assert_eq!(measured["ofPrimary"], true);
+    let asked = world.prometheus.asked();
+    assert_eq!(asked.len(), before + 1, "{asked:#?}");
+    assert!(
+        asked[before].contains("podinfo-primary-"),
+        "{}",
+        asked[before]
+    );
+}
+
+#[test]
+fn json_has_a_version_and_the_commits() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, DEPLOYMENT, "podinfo:6.0.0", "podinfo:6.0.1");
+    let json = pull.preview(&["--format", "json"]).run().exits(0).json();
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["base"], world.tip());
+    assert_eq!(json["untouched"], 0);
+    let canary = &json["canaries"][0];
+    assert_eq!(canary["canary"], "test/podinfo");
+    assert_eq!(canary["change"], "touched");
+    assert_eq!(canary["largestShare"], 50);
+    assert_eq!(
+        canary["schedule"].as_array().unwrap().last().unwrap()["at"],
+        canary["endsAt"]
+    );
+    let promoted = canary["promotion"][0]["diff"].as_str().unwrap();
+    assert!(
+        promoted.contains("+          image: ghcr.io/stefanprodan/podinfo:6.0.1"),
+        "{promoted}"
+    );
+}
+
+#[test]
+fn the_base_is_named_found_or_asked_for() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, DEPLOYMENT, "podinfo:6.0.0", "podinfo:6.0.1");
+    // A branch with a change on top of it, as a person has it.
+    git(&pull.checkout, &["checkout", "-q", "--detach", "HEAD^2"]);
+    let ran = pull.preview(&[]).run().exits(2);
+    assert!(
+        ran.stderr.contains("give the branch it is for with --base"),
+        "{ran}"
+    );
+    for base in ["main", "origin/main", &world.tip()] {
+        let ran = pull.preview(&["--base", base]).run().exits(0);
+        assert!(ran.stdout.contains("6.0.0 → 6.0.1"), "{base}: {ran}");
+    }
+    let ran = pull.preview(&["--base", "nowhere"]).run().exits(2);
+    assert!(ran.stderr.contains("`nowhere` names no commit"), "{ran}");
+    // Nobody is led to take it for an option.
+    let ran = pull
+        .preview(&["--base=--upload-pack=touch /tmp/x"])
+        .run()
+        .exits(2);
+    assert!(ran.stderr.contains("names no commit"), "{ran}");
+}
+
+#[test]
+fn the_base_is_fetched_where_the_checkout_lacks_it() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, DEPLOYMENT, "podinfo:6.0.0", "podinfo:6.0.1");
+    let merge = git(&pull.checkout, &["rev-parse", "HEAD"]);
+    let shallow = world.path().join("shallow");
+    git(world.path(), &["init", "-q", "shallow"]);
+    let address = format!("file://{}", world.remote().display());
+    git(&shallow, &["remote", "add", "origin", &address]);
+    let merge_ref = "+refs/pull/1/merge:refs/remotes/pull/1/merge";
+    git(&shallow, &["fetch", "-q", "--depth=1", "origin", merge_ref]);
+    git(&shallow, &["checkout", "-q", "--detach", &merge]);
+    let references = git(&shallow, &["for-each-ref"]);
+    let shallow = Pull {
+        world: &world,
+        checkout: shallow,
+    };
+    let ran = shallow.preview(&[]).run().exits(0);
+    assert!(ran.stdout.contains("6.0.0 → 6.0.1"), "{ran}");
+    assert_eq!(git(&shallow.checkout, &["for-each-ref"]), references);
+}
+
+#[test]
+fn uncommitted_changes_are_shown_before_they_are_a_pull_request() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let person = world.person();
+    world.pull();
+    let text = world
+        .read(DEPLOYMENT)
+        .replace("podinfo:6.0.0", "podinfo:6.0.1");
+    write(&person, DEPLOYMENT, &text);
+    let ran = Call::new(&person, world.path())
+        .args(["preview", "--base", "HEAD", "--now", &world.now()])
+        .run()
+        .exits(0);
+    assert!(ran.stdout.contains("6.0.0 → 6.0.1"), "{ran}");
 }
 
 fn git_rm(world: &World, path: &str) {

@@ -35,6 +35,7 @@ use super::program::Call;
 use super::prometheus::RUNTIME;
 
 pub(crate) use graphql::Fault;
+#[allow(unused_imports, reason = "shared with tests that use less of it")]
 pub(crate) use pulls::Pull;
 
 /// Path of the REST API, as an Enterprise server has it.
