@@ -193,7 +193,8 @@ fn actions_are_pinned_the_same_everywhere() {
         files.extend(workflows(folder).into_iter().map(|(_, text)| text));
     }
     for text in files {
-        for (_, uses) in text.lines().filter_map(|line| line.split_once("uses: ")) {
+        let steps = text.lines().map(|line| line.trim_start_matches([' ', '-']));
+        for uses in steps.filter_map(|line| line.strip_prefix("uses: ")) {
             if uses.starts_with("./") || uses.starts_with("weirkeeper/") {
                 continue;
             }

@@ -408,8 +408,8 @@ fn without_what_it_needs_it_says_what_to_set() {
 /// The client of the program, for what no step does.
 pub(crate) fn client(github: &GitHub) -> weirkeeper::github::GitHub {
     weirkeeper::github::GitHub::new(GithubSettings {
-        api: github.api().parse().unwrap(),
-        graphql: github.api().replace("/v3", "").parse().unwrap(),
+        api: github.api().parse().expect("an address"),
+        graphql: github.api().replace("/v3", "").parse().expect("an address"),
         repository: Some("me/fleet".to_owned()),
         token: Some("t0ken".to_owned().into()),
     })

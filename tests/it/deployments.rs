@@ -97,9 +97,8 @@ impl Shown {
     /// The states of each Deployment, the oldest first.
     fn states(&self) -> Vec<String> {
         let lines = self.github.deployed().into_iter();
-        lines
-            .map(|line| line.split_once(": ").unwrap().1.to_owned())
-            .collect()
+        let states = lines.filter_map(|line| Some(line.split_once(": ")?.1.to_owned()));
+        states.collect()
     }
 }
 
