@@ -73,7 +73,13 @@ async fn who(
     if let Some(text) = given.filter(|text| !text.is_empty()) {
         return author(text, settings);
     }
-    match repository.user().await? {
+    let variable = |name| settings.environment.get(name).map(str::to_owned);
+    let of_git = variable("GIT_AUTHOR_NAME").zip(variable("GIT_AUTHOR_EMAIL"));
+    let known = match of_git {
+        Some(known) => Some(known),
+        None => repository.user().await?,
+    };
+    match known {
         Some((name, email)) => Ok(Signature {
             name,
             email,

@@ -82,7 +82,7 @@ impl<'a> Opened<'a> {
             repository: self.repository,
             branch: self.branch,
             remote: self.remote,
-            via: via(self.options),
+            via: via(self.options)?,
             github: GitHub::new(github),
             notifier: Notifier::new(notify),
             dry_run: self.options.dry_run,
@@ -124,8 +124,15 @@ impl Opened<'_> {
 }
 
 /// What the options say about the way of the commits.
-fn via(options: &cli::Commit) -> Via {
-    match options.via() {
+fn via(options: &cli::Commit) -> Result<Via> {
+    let way = options.via();
+    let of_pulls = options.labels().next().map(|_| "--label");
+    let of_pulls = of_pulls.or(options.auto_merge().map(|_| "--auto-merge"));
+    if let (Some(option), true) = (of_pulls, way != CommitVia::PullRequest) {
+        return Err(Error::usage(format!("{option} is about pull requests"))
+            .hint("add --commit-via pull-request, or leave it out"));
+    }
+    Ok(match way {
         CommitVia::Git => Via::Git,
         CommitVia::Api => Via::Api,
         CommitVia::PullRequest => Via::PullRequest(PullRequests {
@@ -136,5 +143,5 @@ fn via(options: &cli::Commit) -> Via {
                 AutoMerge::Rebase => Merge::Rebase,
             }),
         }),
-    }
+    })
 }

@@ -289,6 +289,12 @@ impl Outcome {
         self.error.iter().chain(&self.failures)
     }
 
+    /// Does a pull request propose what is said here? Then nothing of it has happened.
+    #[must_use]
+    pub fn is_proposed(&self) -> bool {
+        self.pull_request.is_some() && self.commit.is_none() && self.action != Action::Held
+    }
+
     /// Did the checks speak against the new revision in this run: was the rollout
     /// taken back or halted?
     #[must_use]

@@ -97,6 +97,9 @@ fn rank(result: &Outcome) -> u8 {
 
 /// What stands out of a tick that went wrong.
 fn alarm(result: &Outcome) -> Option<&'static str> {
+    if result.is_proposed() && result.action == Action::RolledBack {
+        return Some(" is to be rolled back: merge the pull request");
+    }
     let alarms = [
         (Action::RolledBack, " was rolled back"),
         (Action::Failed, " could not be stepped"),

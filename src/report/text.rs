@@ -62,9 +62,13 @@ pub fn outcome(outcome: &Outcome) -> String {
         line(&mut text, &format!("commit {}", short(commit)));
     }
     if let Some(pull) = &outcome.pull_request {
+        let proposes = match outcome.is_proposed() {
+            true => ": nothing happens before it is merged",
+            false => "",
+        };
         line(
             &mut text,
-            &format!("pull request #{} {}", pull.number, pull.url),
+            &format!("pull request #{} {}{proposes}", pull.number, pull.url),
         );
     }
     if let Some(next) = outcome.next_step_at

@@ -59,6 +59,8 @@ pub(super) struct Asked {
     pub(super) unasked: Option<Error>,
     /// Names of the webhooks that were not called.
     pub(super) assumed: Vec<String>,
+    /// Does nobody know whether a workload is ready?
+    pub(super) is_blind: bool,
 }
 
 impl<'a> Asking<'a> {
@@ -275,6 +277,7 @@ impl<'a> Asking<'a> {
                 .filter_map(|(index, failure)| Some((index, failure?)))
                 .collect(),
             unasked,
+            is_blind: is_held(answers),
             plan,
         }
     }

@@ -11,6 +11,7 @@ use super::landed::Landed;
 use super::rescue;
 use super::tree::Tree;
 use crate::decide::{Action, Facts, Plan};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::{Error, Result};
 use crate::render;
 use crate::repo::inventory::{Inventory, names_of};
@@ -85,6 +86,7 @@ async fn decide_one(
         Ok((rollout, facts)) => decide_rollout(tree, asking, rollout, facts, now).await,
         Err(error) => rescue::decide(tree, asking, manifest, error, now).await,
     };
+    warnings.append(&mut decided.outcome.warnings);
     decided.outcome.warnings = warnings;
     decided.outcome.place = manifest.error_at("metadata.name", "").location();
     decided
@@ -117,10 +119,14 @@ pub(super) fn decided(rollout: Rollout, facts: &Facts, asked: Asked) -> Decided 
         failures,
         unasked,
         assumed,
+        is_blind,
     } = asked;
     let (id, before) = (rollout.canary.id(), rollout.canary.status.as_ref());
     let mut outcome = Outcome::decided(id, &facts.revision, before, &plan);
     outcome.reasons.extend(not_called(&assumed));
+    if is_blind && plan.action == Action::Held && facts.exposed > 0 {
+        outcome.warnings.push(blind(&rollout, &outcome));
+    }
     outcome.failures.extend(unasked);
     let failures = failures.into_iter();
     let failures = failures.map(|(index, why)| webhook_failure(&rollout, index, &why));
@@ -128,6 +134,18 @@ pub(super) fn decided(rollout: Rollout, facts: &Facts, asked: Asked) -> Decided 
     Decided {
         outcome,
         work: Some((rollout, plan)),
+    }
+}
+
+/// New revisions have traffic, and nobody looks: a run that is merely held would be
+/// green for ever.
+fn blind(rollout: &Rollout, outcome: &Outcome) -> Diagnostic {
+    let (canary, held) = (&outcome.canary, &outcome.reasons);
+    let why = held.first().map_or("", String::as_str);
+    let message = format!("{canary} has traffic on the canary, and nobody judges it: {why}");
+    Diagnostic {
+        severity: Severity::Warning,
+        ..rollout.manifest.error_at("metadata.name", message)
     }
 }
 

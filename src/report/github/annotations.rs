@@ -119,9 +119,9 @@ fn of_error(error: &Error, result: Option<&Outcome>) -> Vec<Annotation> {
         }
         Some(_) | None => error.chain(),
     };
-    let hint = error.hints().first();
-    let hint = hint.map_or(String::new(), |hint| format!("\nhelp: {hint}"));
-    let mut whole = Annotation::new(Severity::Error, sentence + &hint);
+    let hints = error.hints().iter().map(|hint| format!("\nhelp: {hint}"));
+    let hints: String = hints.collect();
+    let mut whole = Annotation::new(Severity::Error, sentence + &hints);
     whole.place = result.and_then(place);
     all.push(whole);
     all
@@ -129,9 +129,10 @@ fn of_error(error: &Error, result: Option<&Outcome>) -> Vec<Annotation> {
 
 /// A rollout that was rolled back or halted.
 fn of_way_back(result: &Outcome) -> Annotation {
-    let (what, rank) = match result.action == Action::RolledBack {
-        true => ("was rolled back", 0),
-        false => ("is halted", 1),
+    let (what, rank) = match (result.action == Action::RolledBack, result.is_proposed()) {
+        (true, true) => ("is to be rolled back: merge the pull request", 0),
+        (true, false) => ("was rolled back", 0),
+        (false, _) => ("is halted", 1),
     };
     Annotation {
         severity: Severity::Warning,

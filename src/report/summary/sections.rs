@@ -62,11 +62,34 @@ fn why(result: &Outcome) -> Vec<Inline> {
         }
         why.extend(places(error).chain(advice(error)));
     }
-    why.extend(missed(result).map(|text| Inline::text(&text)));
+    if !result
+        .reasons
+        .iter()
+        .any(|reason| reason.contains(" late: "))
+    {
+        why.extend(missed(result).map(|text| Inline::text(&text)));
+    }
+    why.extend(proposal(result));
     if let Some(next) = result.next_step_at {
         why.push(Inline::ours("next step not before ").and(time(next)));
     }
     why
+}
+
+/// The pull request that has to be merged before anything of it happens.
+fn proposal(result: &Outcome) -> Option<Inline> {
+    let pull = result.pull_request.as_ref()?;
+    let name = Inline::text(&format!("pull request {}", pull.number));
+    let name = match Url::parse(&pull.url) {
+        Ok(url) => name.link(&url),
+        Err(_) => name,
+    };
+    Some(match result.is_proposed() {
+        true => name.and(Inline::ours(
+            " proposes this: nothing happens before it is merged",
+        )),
+        false => name.and(Inline::ours(" waits to be merged")),
+    })
 }
 
 /// What a late run made up for.

@@ -93,8 +93,9 @@ impl World {
             Err(_) => "Settings > Branches".to_owned(),
         };
         format!(
-            "no ruleset is in the way, so it is the classic protection of `{branch}` ({place}): \
-             let this app bypass its pull requests and checks there, or use `commit-via: pull-request`"
+            "GitHub shows no ruleset that is in the way: look at the classic protection of `{branch}` \
+             ({place}), let this app bypass its pull requests and checks there, or use \
+             `commit-via: pull-request`"
         )
     }
 }
