@@ -44,12 +44,12 @@ fetch() {
 attest() {
   local server=${repository%/*/*}
   local path=${repository#"$server"/}
-  if [[ -z $ACTION_TOKEN || $server != "${GITHUB_SERVER_URL:-}" ]]; then
+  if [[ -z $ACTION_GITHUB_TOKEN || $server != "${GITHUB_SERVER_URL:-}" ]]; then
     printf 'attestation not asked for: there is no token for %s\n' "$server"
   elif ! gh attestation verify --help >/dev/null 2>&1; then
     printf 'attestation not asked for: there is no gh that can\n'
   else
-    GH_TOKEN=$ACTION_TOKEN patiently gh attestation verify "$1" \
+    GH_TOKEN=$ACTION_GITHUB_TOKEN patiently gh attestation verify "$1" \
       --hostname "${server#*://}" --repo "$path" \
       --signer-workflow "${server#*://}/$path/.github/workflows/release.yml" \
       --deny-self-hosted-runners ||

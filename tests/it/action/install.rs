@@ -186,7 +186,7 @@ fn the_attestation_is_verified_where_the_token_belongs() {
         let mut released = Released::new();
         let url = released.server.url();
         released.place.program("gh", &format!("{GH}{code}"));
-        released.place.set("ACTION_TOKEN", "ghs_a1");
+        released.place.set("ACTION_GITHUB_TOKEN", "ghs_a1");
         released
             .place
             .set("GITHUB_SERVER_URL", server.unwrap_or(&url));
