@@ -44,8 +44,8 @@ async fn example_workflow_takes_a_step() {
     }
     let summary = ran.summary();
     for part in [
-        "| test/podinfo | Promoting | 50 / 50 |",
-        "| request-success-rate | 100 | ≥ 99 | pass |",
+        "<b>Promoting</b> · canary 50 %",
+        "| request-success-rate | 100 | ≥ 99 | ✅ pass |",
         &world.tip(),
     ] {
         assert!(summary.contains(part), "{part}\n{summary}");
