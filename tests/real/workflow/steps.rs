@@ -78,6 +78,31 @@ async fn failing_step_fails_the_workflow_and_says_why() {
     assert!(ran.summary().contains("cannot"), "{}", ran.summary());
 }
 
+/// Inputs that nobody gave do not undo it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn environment_of_the_job_counts() {
+    let prometheus = history();
+    let world = at_half(&prometheus);
+    let server = guarded(&world).await;
+    let before = world.tip();
+    let more = format!("          extra-args: --now {}\n", at(7));
+    let workflow = example(&world, &prometheus.url(), &more);
+    let job = "    runs-on: ubuntu-latest\n";
+    assert!(workflow.contains(job), "{workflow}");
+    let env = format!("{job}    env: {{ WEIRKEEPER_DRY_RUN: true }}\n");
+    let ran = act(
+        &world,
+        &server,
+        "workflow_dispatch",
+        &workflow.replace(job, &env),
+    );
+    assert!(ran.success, "{}", ran.text);
+    assert_eq!(ran.output("changed"), Some("false"), "{}", ran.text);
+    assert_eq!(ran.output("active"), Some("true"), "{}", ran.text);
+    assert_eq!(world.tip(), before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real parts"]
 async fn credentials_of_the_checkout_are_enough() {
