@@ -2,13 +2,18 @@
 # What the scripts of the action share. Everything here also runs in bash 3.2,
 # which is what macOS has.
 
-# Ends the step with an annotation.
-fail() {
-  local message=$1
+# Writes $2 as an annotation of the kind $1.
+annotate() {
+  local message=$2
   message=${message//'%'/%25}
   message=${message//$'\r'/%0D}
   message=${message//$'\n'/%0A}
-  printf '::error title=Weirkeeper::%s\n' "$message"
+  printf '::%s title=Weirkeeper::%s\n' "$1" "$message"
+}
+
+# Ends the step with an annotation.
+fail() {
+  annotate error "$1"
   exit 2
 }
 

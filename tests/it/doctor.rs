@@ -317,7 +317,9 @@ fn a_schedule_that_starts_nothing() {
 fn a_workflow_that_is_not_written_well() {
     let schedule = "  schedule: [{ cron: \"*/5 * * * *\" }]\n";
     let concurrency = "concurrency: { group: rollouts, cancel-in-progress: false }\n";
-    let permissions = "permissions: { contents: write } # each step is a commit";
+    let permissions = "permissions:
+      contents: write # each step is a commit
+      statuses: read # what Flux reported, with `applied.from: githubStatus`";
     let persist = "with: { persist-credentials: false }";
     let token = "token: ${{ github.token }}";
     let (world, github) = world(&[]);

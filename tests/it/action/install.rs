@@ -180,20 +180,19 @@ fn redirects_are_followed_within_the_protocol() {
 
 #[test]
 fn the_attestation_is_verified_where_the_token_belongs() {
-    const GH: &str =
-        "case \"$*\" in *--help) exit 0 ;; esac\necho \"gh with $GH_TOKEN: $*\"\nexit ";
-    let attested = |code: &str, server: Option<&str>| {
+    const GH: &str = "case \"$*\" in *--help) exit 0 ;; esac\necho \"gh with $GH_TOKEN: $*\"\n";
+    let attested = |answer: &str, server: Option<&str>| {
         let mut released = Released::new();
         let url = released.server.url();
-        released.place.program("gh", &format!("{GH}{code}"));
-        released.place.set("ACTION_TOKEN", "ghs_a1");
+        released.place.program("gh", &format!("{GH}{answer}"));
+        released.place.set("ACTION_GITHUB_TOKEN", "ghs_a1");
         released
             .place
             .set("GITHUB_SERVER_URL", server.unwrap_or(&url));
         let ran = released.download();
         (released, ran)
     };
-    let (released, ran) = attested("0", None);
+    let (released, ran) = attested("exit 0", None);
     let host = released.server.url().replace("http://", "");
     let expected = format!(
         " --hostname {host} --repo weirkeeper/weirkeeper --signer-workflow \
@@ -208,11 +207,32 @@ fn the_attestation_is_verified_where_the_token_belongs() {
     assert!(ran.text.contains(&expected), "{}", ran.text);
     assert!(ran.text.contains("attestation verified"), "{}", ran.text);
 
-    let (released, ran) = attested("1", None);
-    ran.refused(&["attestation", ARCHIVE, "'binary'"]);
-    released.nothing_is_left(&ran);
+    let failed = |said: &str| attested(&format!("echo '{said}'\nexit 1"), None);
+    for wrong in [
+        "✗ Sigstore verification failed\n\nError: verifying with issuer \"sigstore.dev\"",
+        "✗ Policy verification failed\n\nError: expected SourceRepositoryURI to be x",
+        "✗ No attestations found for subject sha256:0",
+        "✗ Loading attestations from GitHub API failed\n\nError: HTTP 404: Not Found (x)",
+    ] {
+        let (released, ran) = failed(wrong);
+        ran.refused(&["attestation", ARCHIVE, "'binary'"]);
+        assert_eq!(ran.text.matches("gh with").count(), 1, "{}", ran.text);
+        released.nothing_is_left(&ran);
+    }
 
-    let (_, ran) = attested("1", Some("https://ghe.example.com"));
+    for away in [
+        "✗ Loading attestations from GitHub API failed\n\nError: HTTP 503: try later (x)",
+        "✗ Sigstore verification failed\n\nError: failed to create TUF client: timeout",
+    ] {
+        let (_released, ran) = failed(away);
+        let ran = ran.fine();
+        let warning = "::warning title=Weirkeeper::The attestation of ";
+        assert!(ran.text.contains(warning), "{}", ran.text);
+        assert_eq!(ran.text.matches("gh with").count(), 3, "{}", ran.text);
+        assert!(Path::new(ran.output("binary")).is_file());
+    }
+
+    let (_, ran) = attested("exit 1", Some("https://ghe.example.com"));
     let ran = ran.fine();
     assert!(
         ran.text.contains("attestation not asked for"),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Stdio};
 
 use super::source_tree;
 
@@ -100,7 +100,7 @@ impl Place {
         place.set("GITHUB_SERVER_URL", "https://github.com");
         place.set("ACTION_BINARY", "");
         place.set("ACTION_VERSION", "");
-        place.set("ACTION_TOKEN", "");
+        place.set("ACTION_GITHUB_TOKEN", "");
         place
     }
 
@@ -158,28 +158,48 @@ impl Place {
 
     /// Runs a script of the action in a folder that is no part of it.
     pub(crate) fn script(&self, name: &str, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(self.source(name));
+        self.run(command.args(arguments)).1
+    }
+
+    /// Runs a step as a runner does: `script` in a file, given to bash. The first
+    /// value is the process that the runner started, and sends signals to.
+    pub(crate) fn step(&self, script: &str) -> (u32, Ran) {
+        let file = self.folder().join("step.sh");
+        self.write(&file, script);
+        let mut command = Command::new("bash");
+        command.args(["--noprofile", "--norc", "-e", "-o", "pipefail"]);
+        self.run(command.arg(file))
+    }
+
+    fn run(&self, command: &mut Command) -> (u32, Ran) {
         let outputs = self.folder().join("outputs");
         fs_err::write(&outputs, "").unwrap();
-        let output: Output = Command::new(self.source(name))
-            .args(arguments)
+        let child = command
             .current_dir(self.folder())
             .env_clear()
             .env("PATH", &self.path)
             .env("GITHUB_OUTPUT", &outputs)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        let process = child.id();
+        let output = child.wait_with_output().unwrap();
         let [out, err] =
             [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         let written = fs_err::read_to_string(outputs).unwrap();
         let pairs = written.lines().map(|line| line.split_once('=').unwrap());
-        Ran {
+        let ran = Ran {
             code: output.status.code().unwrap(),
             text: format!("{out}{err}"),
             outputs: pairs
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-        }
+        };
+        (process, ran)
     }
 
     pub(crate) fn find(&self) -> Ran {

@@ -1,14 +1,15 @@
 //! How the action calls the program.
 
 use super::place::{Place, Ran};
+use super::{OF_THE_SCRIPTS, action, keys, steps};
 
-/// Runs `action/run.sh` with a stand-in for the program, which shows how it was
-/// called.
-fn run(variables: &[(&str, &str)]) -> Ran {
+/// A stand-in for the program, which shows how it was called, and the variables of
+/// the step.
+fn place(variables: &[(&str, &str)]) -> Place {
     let mut place = Place::new("https://github.com/weirkeeper/weirkeeper");
     place.executable(
         &place.folder().join("weirkeeper"),
-        "for word in \"$@\"; do echo \"[$word]\"; done\nenv | grep ^WEIRKEEPER | sort\nexit 4",
+        "for word in \"$@\"; do echo \"[$word]\"; done\nenv | grep -E '^(WEIRKEEPER|GITHUB_TOKEN)' | sort\nexit 4",
     );
     place.set("ACTION_COMMAND", "step");
     place.set("ACTION_BINARY", "./weirkeeper");
@@ -17,7 +18,12 @@ fn run(variables: &[(&str, &str)]) -> Ran {
     for (name, value) in variables {
         place.set(name, value);
     }
-    place.script("action/run.sh", &[])
+    place
+}
+
+/// Runs `action/run.sh`.
+fn run(variables: &[(&str, &str)]) -> Ran {
+    place(variables).script("action/run.sh", &[])
 }
 
 #[test]
@@ -69,4 +75,57 @@ fn script_refuses_what_it_does_not_know() {
     ] {
         run(&[(name, value)]).refused(&[message]);
     }
+}
+
+#[test]
+fn inputs_take_the_place_of_the_workflows_own_variables() {
+    let action = action();
+    let inputs = keys(&action["inputs"]);
+    let options = inputs.into_iter().filter(|input| {
+        let mut scripts = OF_THE_SCRIPTS.iter();
+        scripts.all(|(name, _)| name != input)
+    });
+    for option in options {
+        let name = option.to_uppercase().replace('-', "_");
+        let (given, own) = (format!("ACTION_{name}"), format!("WEIRKEEPER_{name}"));
+        for (input, variable, expected) in [
+            ("a b $c", "", "a b $c"),
+            ("a b $c", "own", "a b $c"),
+            ("", "own", "own"),
+        ] {
+            let ran = run(&[(&given, input), (&own, variable)]);
+            let line = format!("{own}={expected}");
+            assert!(ran.text.lines().any(|found| found == line), "{}", ran.text);
+        }
+        assert_eq!(run(&[(&given, "")]).text, shown(&[]), "{option}");
+    }
+}
+
+/// What the stand-in shows: the command and these variables.
+fn shown(variables: &[&str]) -> String {
+    let variables: String = variables.iter().map(|line| format!("{line}\n")).collect();
+    format!("[step]\n{variables}")
+}
+
+#[test]
+fn api_has_the_token_of_the_job_unless_there_is_another() {
+    let job = ("ACTION_GITHUB_TOKEN", "job");
+    assert_eq!(run(&[job]).text, shown(&["GITHUB_TOKEN=job"]));
+    let own = run(&[job, ("GITHUB_TOKEN", "own")]);
+    assert_eq!(own.text, shown(&["GITHUB_TOKEN=own"]));
+    let given = run(&[job, ("ACTION_TOKEN", "given")]);
+    let both = ["GITHUB_TOKEN=job", "WEIRKEEPER_TOKEN=given"];
+    assert_eq!(given.text, shown(&both));
+}
+
+/// A runner sends signals to the shell that it started, and to nobody else.
+#[test]
+fn program_is_the_process_that_the_runner_started() {
+    let place = place(&[]);
+    let program = place.folder().join("weirkeeper");
+    place.executable(&program, "echo \"process $$\"");
+    let action = action();
+    let script = steps(&action).last().unwrap()["run"].as_str().unwrap();
+    let (process, ran) = place.step(script);
+    assert_eq!(ran.fine().text, format!("process {process}\n"));
 }

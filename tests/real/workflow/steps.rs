@@ -44,8 +44,8 @@ async fn example_workflow_takes_a_step() {
     }
     let summary = ran.summary();
     for part in [
-        "| test/podinfo | Promoting | 50 / 50 |",
-        "| request-success-rate | 100 | ≥ 99 | pass |",
+        "<b>Promoting</b> · canary 50 %",
+        "| request-success-rate | 100 | ≥ 99 | ✅ pass |",
         &world.tip(),
     ] {
         assert!(summary.contains(part), "{part}\n{summary}");
@@ -76,6 +76,31 @@ async fn failing_step_fails_the_workflow_and_says_why() {
     let said = said(&world).unwrap();
     assert!(said.contains("::error"), "{said}");
     assert!(ran.summary().contains("cannot"), "{}", ran.summary());
+}
+
+/// Inputs that nobody gave do not undo it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real parts"]
+async fn environment_of_the_job_counts() {
+    let prometheus = history();
+    let world = at_half(&prometheus);
+    let server = guarded(&world).await;
+    let before = world.tip();
+    let more = format!("          extra-args: --now {}\n", at(7));
+    let workflow = example(&world, &prometheus.url(), &more);
+    let job = "    runs-on: ubuntu-latest\n";
+    assert!(workflow.contains(job), "{workflow}");
+    let env = format!("{job}    env: {{ WEIRKEEPER_DRY_RUN: true }}\n");
+    let ran = act(
+        &world,
+        &server,
+        "workflow_dispatch",
+        &workflow.replace(job, &env),
+    );
+    assert!(ran.success, "{}", ran.text);
+    assert_eq!(ran.output("changed"), Some("false"), "{}", ran.text);
+    assert_eq!(ran.output("active"), Some("true"), "{}", ran.text);
+    assert_eq!(world.tip(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
