@@ -39,6 +39,9 @@ pub(super) struct Marker {
     /// nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) lifted: bool,
+    /// The newest comment that was carried out in it: not once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<u64>,
     /// What is told once it is merged; `None` afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) news: Option<News>,
@@ -140,17 +143,15 @@ impl Marker {
         rest.map_or(body, |(_, text)| text.trim_start())
     }
 
-    /// Would a pull request with this marker be the same one once more?
-    pub(super) fn is_same_step(&self, other: &Self) -> bool {
-        self.is_same_beginning(other)
-            && (self.kind == Kind::Rollback) == (other.kind == Kind::Rollback)
-    }
-
-    /// Do both begin with the same state and revision?
-    pub(super) fn is_same_beginning(&self, other: &Self) -> bool {
-        self.canary == other.canary
-            && self.revision == other.revision
-            && self.before == other.before
+    /// Does this one, closed by somebody, keep `wanted` from being proposed? Only the
+    /// same kind of step does. Failed checks are never refused: where only the status
+    /// counts them, the rollback would never come.
+    pub(super) fn refuses(&self, wanted: &Self) -> bool {
+        let is_same = self.canary == wanted.canary
+            && self.revision == wanted.revision
+            && self.before == wanted.before
+            && self.kind == wanted.kind;
+        is_same && !wanted.word && self.kind != Kind::Halt
     }
 
     /// Does what was decided now take the place of this one, though nothing changed
@@ -226,6 +227,7 @@ mod tests {
             base: "a".repeat(40),
             commit: "b".repeat(40),
             lifted: false,
+            comment: Some(7),
             news: Some(News {
                 phase: Some(Phase::Progressing),
                 events: vec![Told {
@@ -260,6 +262,29 @@ mod tests {
             assert_eq!(Marker::read(text), None, "{text}");
         }
         assert_eq!(Marker::below("please merge"), "please merge");
+    }
+
+    #[test]
+    fn closing_refuses_the_same_kind_of_step_and_no_failed_check() {
+        let of = |kind, word| Marker {
+            kind,
+            word,
+            ..marker()
+        };
+        let kinds = [Kind::Step, Kind::Halt, Kind::Rollback];
+        for closed in kinds {
+            for wanted in kinds {
+                let refuses = of(closed, false).refuses(&of(wanted, false));
+                let is_meant = closed == wanted && closed != Kind::Halt;
+                assert_eq!(refuses, is_meant, "{closed:?} {wanted:?}");
+                assert!(!of(closed, false).refuses(&of(wanted, true)));
+            }
+        }
+        let other = Marker {
+            revision: "2b3c".to_owned(),
+            ..marker()
+        };
+        assert!(!marker().refuses(&other));
     }
 
     #[test]
