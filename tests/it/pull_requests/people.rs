@@ -316,3 +316,46 @@ fn a_rollback_that_waits_is_not_quiet() {
         "{ran}"
     );
 }
+
+#[test]
+fn a_comment_that_is_run_again_opens_nothing_again() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    there.github.close(1);
+    there.github.person("ann", 1, "admin", "admin");
+    let comment = serde_json::json!({
+        "id": 501, "body": "/weirkeeper retry test/podinfo",
+        "user": {"login": "ann", "id": 1, "type": "User"},
+        "html_url": "https://github.com/me/fleet/issues/7#issuecomment-501",
+        "issue_url": "https://api.github.com/repos/me/fleet/issues/7",
+        "created_at": there.world.now(), "updated_at": there.world.now(),
+        "author_association": "OWNER", "performed_via_github_app": null,
+    });
+    there.github.set_comment(501, Some(comment.clone()));
+    let event = serde_json::json!({
+        "action": "created", "comment": comment, "issue": {"number": 7},
+        "repository": {"full_name": "me/fleet"}, "sender": {"login": "ann"},
+    });
+    let path = there.world.path().join("event.json");
+    fs_err::write(&path, event.to_string()).unwrap();
+    let happens = || {
+        let call = there.world.weirkeeper(["comment"]);
+        let call = call
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", "issue_comment")
+            .env("GITHUB_EVENT_PATH", &path)
+            .env("GITHUB_SERVER_URL", "https://github.com")
+            .env("GITHUB_RUN_ID", "42");
+        drop(there.at_github(call).run());
+    };
+    happens();
+    assert_eq!(there.github.pull().number, 1);
+    // Somebody closes it once more, and the workflow of the comment is run again.
+    there.github.close(1);
+    happens();
+    assert!(!there.github.pulls()[0].is_open);
+    assert_eq!(there.github.pulls().len(), 1);
+    // It is said anew by another one.
+    drop(there.say("retry").exits(0));
+    assert_eq!(there.github.pull().number, 1);
+}
