@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AlertSeverity, Phase};
+use crate::api::{AlertSeverity, Phase, Traffic};
 use crate::decide::{Action, Event, EventType, Notice, Plan};
 use crate::error::{Error, Result};
 use crate::github::PullRequest;
@@ -64,6 +64,13 @@ pub(super) enum Kind {
 #[serde(rename_all = "camelCase")]
 pub(super) struct News {
     phase: Option<Phase>,
+    /// This and what follows is shown of it as a Deployment; older markers say none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traffic: Option<Traffic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     events: Vec<Told>,
     alerts: Vec<Alert>,
     post_rollout: bool,
@@ -167,8 +174,9 @@ impl Marker {
 }
 
 impl News {
-    /// What `plan` has to tell; `None` when it is nothing.
-    pub(super) fn of(plan: &Plan) -> Option<Self> {
+    /// What `plan` has to tell; `None` when it is nothing. Where rollouts are
+    /// `shown` as Deployments, each step is something.
+    pub(super) fn of(plan: &Plan, shown: bool) -> Option<Self> {
         let is_quiet = plan.events.is_empty() && plan.alerts.is_empty() && !plan.post_rollout;
         let events = plan.events.iter().map(|event| Told {
             warning: event.kind == EventType::Warning,
@@ -179,8 +187,11 @@ impl News {
             message: alert.message.clone(),
             details: alert.details,
         });
-        (!is_quiet).then(|| Self {
+        (shown || !is_quiet).then(|| Self {
             phase: plan.phase,
+            action: Some(plan.action),
+            traffic: plan.traffic,
+            reason: plan.reasons.first().cloned(),
             events: events.collect(),
             alerts: alerts.collect(),
             post_rollout: plan.post_rollout,
@@ -203,10 +214,12 @@ impl News {
         });
         Plan {
             phase: self.phase,
+            traffic: self.traffic,
+            reasons: self.reason.into_iter().collect(),
             events: events.collect(),
             alerts: alerts.collect(),
             post_rollout: self.post_rollout,
-            ..Plan::bare(Action::Idle)
+            ..Plan::bare(self.action.unwrap_or(Action::Idle))
         }
     }
 }
@@ -230,6 +243,13 @@ mod tests {
             comment: Some(7),
             news: Some(News {
                 phase: Some(Phase::Progressing),
+                action: Some(Action::Advanced),
+                traffic: Some(Traffic {
+                    primary: 50,
+                    canary: 50,
+                    mirrored: false,
+                }),
+                reason: Some("canary 25 --> 50 %".to_owned()),
                 events: vec![Told {
                     warning: true,
                     message: "a --> b <!-- c --- \"d\"".to_owned(),

@@ -95,7 +95,7 @@ impl Round<'_> {
             commit: String::new(),
             lifted: false,
             comment: self.comment.or_else(|| open?.marker.as_ref()?.comment),
-            news: News::of(plan),
+            news: News::of(plan, self.world.deployments.is_some()),
         };
         let message = message::commit(&rollout.canary, plan, outcome)?;
         let (headline, rest) = message.split_once('\n').unwrap_or((&message, ""));
