@@ -76,6 +76,9 @@ pub struct Outcome {
     /// about the Canary afterwards is then what comes true by merging it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pull_request: Option<Proposal>,
+    /// Is a rollback proposed by that pull request, and nobody merges it?
+    #[serde(skip)]
+    pub rollback_waits: bool,
     /// When the next tick is due.
     pub next_step_at: Option<Timestamp>,
     /// Seconds after which the tick came; `None` when nothing was due, or just in
@@ -219,6 +222,7 @@ impl Outcome {
             commit: None,
             comment: None,
             pull_request: None,
+            rollback_waits: false,
             next_step_at: plan.next_step_at,
             late: plan.late.map(|late| late.by.as_secs()),
             missed_checks: plan.late.map_or(0, |late| late.missed),
@@ -251,6 +255,7 @@ impl Outcome {
             commit: None,
             comment: None,
             pull_request: None,
+            rollback_waits: false,
             next_step_at: None,
             late: None,
             missed_checks: 0,
@@ -296,10 +301,10 @@ impl Outcome {
     }
 
     /// Did the checks speak against the new revision in this run: was the rollout
-    /// taken back or halted?
+    /// taken back or halted, or is a rollback waiting for people?
     #[must_use]
     pub fn went_back(&self) -> bool {
-        matches!(self.action, Action::RolledBack | Action::Halted)
+        self.rollback_waits || matches!(self.action, Action::RolledBack | Action::Halted)
     }
 
     /// Is there more to come without anybody doing anything: a rollout under way,

@@ -100,6 +100,9 @@ fn alarm(result: &Outcome) -> Option<&'static str> {
     if result.is_proposed() && result.action == Action::RolledBack {
         return Some(" is to be rolled back: merge the pull request");
     }
+    if result.rollback_waits {
+        return Some(" waits to be rolled back");
+    }
     let alarms = [
         (Action::RolledBack, " was rolled back"),
         (Action::Failed, " could not be stepped"),

@@ -65,7 +65,7 @@ impl Saying {
         let author = &world.author;
         let (rollout, facts, failure) = self.read(tree, manifest, author.time)?;
         let before = rollout.canary.status.as_ref();
-        if self.was_carried_out(before)? {
+        if self.was_carried_out(before.and_then(|status| status.last_comment))? {
             return Ok(vec![again(manifest, &facts, before)]);
         }
         let said = Said {
@@ -97,14 +97,13 @@ impl Saying {
         Ok(Vec::from(decided))
     }
 
-    /// Was this very comment carried out before? The status knows, so that it holds
-    /// for every clone, and for runs that race.
+    /// Was this very comment carried out before, `last` being the newest one that was?
+    /// The status knows it, so that it holds for every clone, and for runs that race.
     ///
     /// # Errors
     /// [`Kind::Usage`] when a newer comment was: this one is about a state that is
     /// gone.
-    fn was_carried_out(&self, before: Option<&Status>) -> Result<bool> {
-        let last = before.and_then(|status| status.last_comment);
+    pub(super) fn was_carried_out(&self, last: Option<u64>) -> Result<bool> {
         let (Some(comment), Some(last)) = (&self.comment, last) else {
             return Ok(false);
         };
@@ -143,7 +142,7 @@ impl Saying {
 }
 
 /// A word that was carried out before changes nothing.
-fn again(manifest: &Manifest, facts: &Facts, before: Option<&Status>) -> Decided {
+pub(super) fn again(manifest: &Manifest, facts: &Facts, before: Option<&Status>) -> Decided {
     let mut plan = decide::Plan::bare(decide::Action::Idle);
     plan.phase = before.and_then(|status| status.phase);
     plan.traffic = before.and_then(|status| status.routed);

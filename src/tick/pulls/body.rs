@@ -86,7 +86,7 @@ pub(super) fn text(
     }
     document.paragraph(
         Inline::ours("Merging takes this step, and time counts from then. Closing refuses it; ")
-            .and(Inline::code(&format!("weirkeeper retry {}", marker.canary)))
+            .and(Inline::code(&retry(&marker.canary)))
             .and(Inline::ours(
                 " lifts that. The branch belongs to Weirkeeper: commits of others on it stop the rollout.",
             ))
@@ -97,6 +97,11 @@ pub(super) fn text(
         Limit::Bytes(_) => Limit::COMMENT,
     };
     document.to_text(limit, &Inline::ours("The rest was cut."))
+}
+
+/// What takes back that a pull request was closed.
+pub(super) fn retry(canary: &str) -> String {
+    format!("weirkeeper retry {canary} --commit-via pull-request")
 }
 
 fn verdict(verdict: Verdict) -> &'static str {

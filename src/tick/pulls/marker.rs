@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{AlertSeverity, Phase};
+use crate::api::{AlertSeverity, Phase, Traffic};
 use crate::decide::{Action, Event, EventType, Notice, Plan};
 use crate::error::{Error, Result};
 use crate::github::PullRequest;
@@ -39,6 +39,9 @@ pub(super) struct Marker {
     /// nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) lifted: bool,
+    /// The newest comment that was carried out in it: not once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<u64>,
     /// What is told once it is merged; `None` afterwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) news: Option<News>,
@@ -61,6 +64,13 @@ pub(super) enum Kind {
 #[serde(rename_all = "camelCase")]
 pub(super) struct News {
     phase: Option<Phase>,
+    /// This and what follows is shown of it as a Deployment; older markers say none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traffic: Option<Traffic>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     events: Vec<Told>,
     alerts: Vec<Alert>,
     post_rollout: bool,
@@ -140,17 +150,15 @@ impl Marker {
         rest.map_or(body, |(_, text)| text.trim_start())
     }
 
-    /// Would a pull request with this marker be the same one once more?
-    pub(super) fn is_same_step(&self, other: &Self) -> bool {
-        self.is_same_beginning(other)
-            && (self.kind == Kind::Rollback) == (other.kind == Kind::Rollback)
-    }
-
-    /// Do both begin with the same state and revision?
-    pub(super) fn is_same_beginning(&self, other: &Self) -> bool {
-        self.canary == other.canary
-            && self.revision == other.revision
-            && self.before == other.before
+    /// Does this one, closed by somebody, keep `wanted` from being proposed? Only the
+    /// same kind of step does. Failed checks are never refused: where only the status
+    /// counts them, the rollback would never come.
+    pub(super) fn refuses(&self, wanted: &Self) -> bool {
+        let is_same = self.canary == wanted.canary
+            && self.revision == wanted.revision
+            && self.before == wanted.before
+            && self.kind == wanted.kind;
+        is_same && !wanted.word && self.kind != Kind::Halt
     }
 
     /// Does what was decided now take the place of this one, though nothing changed
@@ -166,8 +174,9 @@ impl Marker {
 }
 
 impl News {
-    /// What `plan` has to tell; `None` when it is nothing.
-    pub(super) fn of(plan: &Plan) -> Option<Self> {
+    /// What `plan` has to tell; `None` when it is nothing. Where rollouts are
+    /// `shown` as Deployments, each step is something.
+    pub(super) fn of(plan: &Plan, shown: bool) -> Option<Self> {
         let is_quiet = plan.events.is_empty() && plan.alerts.is_empty() && !plan.post_rollout;
         let events = plan.events.iter().map(|event| Told {
             warning: event.kind == EventType::Warning,
@@ -178,8 +187,11 @@ impl News {
             message: alert.message.clone(),
             details: alert.details,
         });
-        (!is_quiet).then(|| Self {
+        (shown || !is_quiet).then(|| Self {
             phase: plan.phase,
+            action: Some(plan.action),
+            traffic: plan.traffic,
+            reason: plan.reasons.first().cloned(),
             events: events.collect(),
             alerts: alerts.collect(),
             post_rollout: plan.post_rollout,
@@ -202,10 +214,12 @@ impl News {
         });
         Plan {
             phase: self.phase,
+            traffic: self.traffic,
+            reasons: self.reason.into_iter().collect(),
             events: events.collect(),
             alerts: alerts.collect(),
             post_rollout: self.post_rollout,
-            ..Plan::bare(Action::Idle)
+            ..Plan::bare(self.action.unwrap_or(Action::Idle))
         }
     }
 }
@@ -226,8 +240,16 @@ mod tests {
             base: "a".repeat(40),
             commit: "b".repeat(40),
             lifted: false,
+            comment: Some(7),
             news: Some(News {
                 phase: Some(Phase::Progressing),
+                action: Some(Action::Advanced),
+                traffic: Some(Traffic {
+                    primary: 50,
+                    canary: 50,
+                    mirrored: false,
+                }),
+                reason: Some("canary 25 --> 50 %".to_owned()),
                 events: vec![Told {
                     warning: true,
                     message: "a --> b <!-- c --- \"d\"".to_owned(),
@@ -260,6 +282,29 @@ mod tests {
             assert_eq!(Marker::read(text), None, "{text}");
         }
         assert_eq!(Marker::below("please merge"), "please merge");
+    }
+
+    #[test]
+    fn closing_refuses_the_same_kind_of_step_and_no_failed_check() {
+        let of = |kind, word| Marker {
+            kind,
+            word,
+            ..marker()
+        };
+        let kinds = [Kind::Step, Kind::Halt, Kind::Rollback];
+        for closed in kinds {
+            for wanted in kinds {
+                let refuses = of(closed, false).refuses(&of(wanted, false));
+                let is_meant = closed == wanted && closed != Kind::Halt;
+                assert_eq!(refuses, is_meant, "{closed:?} {wanted:?}");
+                assert!(!of(closed, false).refuses(&of(wanted, true)));
+            }
+        }
+        let other = Marker {
+            revision: "2b3c".to_owned(),
+            ..marker()
+        };
+        assert!(!marker().refuses(&other));
     }
 
     #[test]

@@ -54,6 +54,8 @@ struct Round<'a> {
     known: Known,
     /// Does a person decide?
     by_person: bool,
+    /// The comment in which that person says so.
+    comment: Option<u64>,
 }
 
 /// Decides as [`tick`](super::tick()) does, and proposes instead of pushing.
@@ -120,6 +122,10 @@ async fn take_steps(
             tree: &tree,
             known: Known::load(&world.github, &world.branch, branches).await?,
             by_person: matches!(decider, Decider::Person(_)),
+            comment: match decider {
+                Decider::Person(saying) => saying.comment.as_ref().map(|it| it.id),
+                Decider::Step(..) => None,
+            },
         };
         let mut results = Vec::new();
         let mut lost = BTreeSet::new();
@@ -245,6 +251,7 @@ impl Round<'_> {
         let settled = match standing {
             Standing::Free => self.settle_free(decided).await,
             Standing::Waits(open) => self.settle_waiting(decided, &open).await,
+            Standing::Conflicts(open) => self.settle_conflicting(decided, &open).await,
             Standing::Stale(open, why) => self.settle_stale(decided, &open, why).await,
             Standing::Taken(pull, error) | Standing::Unknown(pull, error) => {
                 let reason = error.message().to_owned();
@@ -286,8 +293,32 @@ impl Round<'_> {
         if changes(decided).is_some_and(gives_way) {
             return self.propose(decided, Some(open)).await;
         }
-        let reason = format!("pull request #{} waits to be merged", shown.number);
-        hold(decided, Some(&shown), reason);
+        hold_waiting(decided, open);
+        Ok(Next::Done)
+    }
+
+    /// What a person said cannot be merged any more. It is not said again for them,
+    /// and a rollback does not wait for them.
+    async fn settle_conflicting(&self, decided: &mut Decided, open: &Open) -> Result<Next> {
+        let is_back = |plan: &Plan| marker::Kind::of(plan) == marker::Kind::Rollback;
+        if changes(decided).is_some_and(|plan| self.by_person || is_back(plan)) {
+            return self.propose(decided, Some(open)).await;
+        }
+        let (number, base) = (open.pull.number, self.world.branch.name());
+        let error = Error::remote(format!(
+            "pull request #{number} conflicts with {base}: nobody can merge it"
+        ))
+        .hint(
+            "say it again (abort and pause take its place), or close it: until then the \
+             rollout stands",
+        );
+        if decided.outcome.error.is_some() {
+            decided.outcome.pull_request = Some(proposal(&open.pull));
+        } else {
+            hold_waiting(decided, open);
+            decided.outcome.reasons = vec![error.message().to_owned()];
+        }
+        decided.outcome.failures.push(error);
         Ok(Next::Done)
     }
 
@@ -363,6 +394,19 @@ fn hold(decided: &mut Decided, pull: Option<&Proposal>, reason: String) {
         // Nobody is told of it: it has not happened.
         *work = plan;
     }
+}
+
+/// The outcome of a tick whose pull request nobody merged yet.
+fn hold_waiting(decided: &mut Decided, open: &Open) {
+    let shown = proposal(&open.pull);
+    let kind = open.marker.as_ref().map(|marker| marker.kind);
+    let is_back = kind == Some(marker::Kind::Rollback);
+    let reason = match is_back {
+        true => format!("a rollback waits: merge pull request #{}", shown.number),
+        false => format!("pull request #{} waits to be merged", shown.number),
+    };
+    hold(decided, Some(&shown), reason);
+    decided.outcome.rollback_waits = is_back;
 }
 
 /// The outcome of a tick that could not be taken.

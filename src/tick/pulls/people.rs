@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::github::PullRequest;
 use crate::repo::rollout;
 use crate::report::{Outcome, Proposal};
-use crate::tick::people::Saying;
+use crate::tick::people::{Saying, again};
 use crate::tick::select;
 
 impl Round<'_> {
@@ -22,6 +22,9 @@ impl Round<'_> {
     /// [`Kind::Usage`](crate::error::Kind::Usage) when it makes no sense as things
     /// stand, or has to wait for that pull request.
     pub(super) async fn decide_word(&self, saying: &Saying) -> Result<Vec<(Decided, Standing)>> {
+        if let Some(again) = self.said_before(saying).await? {
+            return Ok(vec![(again, Standing::Free)]);
+        }
         let open = self.known.open(saying.canary.trim());
         if saying.word == Word::Retry
             && open.is_none()
@@ -37,7 +40,7 @@ impl Round<'_> {
         let mut words = Vec::new();
         for decided in decided {
             let standing = match self.standing(&decided).await {
-                Standing::Stale(open, _) => Standing::Waits(open),
+                Standing::Stale(open, _) | Standing::Conflicts(open) => Standing::Waits(open),
                 Standing::Taken(_, error) | Standing::Unknown(_, error) => return Err(error),
                 standing @ (Standing::Free | Standing::Waits(_)) => standing,
             };
@@ -49,6 +52,33 @@ impl Round<'_> {
             words.push((decided, standing));
         }
         Ok(words)
+    }
+
+    /// What is said of a comment that was carried out before, in a pull request: it
+    /// may be closed by now, and the status knows nothing of it.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) when a newer comment was.
+    async fn said_before(&self, saying: &Saying) -> Result<Option<Decided>> {
+        if saying.comment.is_none() {
+            return Ok(None);
+        }
+        let now = self.world.author.time;
+        let found = select(&self.tree.inventory, std::slice::from_ref(&saying.canary))?;
+        let [manifest] = found.as_slice() else {
+            return Ok(None);
+        };
+        let branch = known::branch_of(&manifest.id())?;
+        let past = self.world.github.pulls_from(branch.name()).await?;
+        let markers = past.iter().filter_map(Marker::of);
+        let last = markers.filter_map(|marker| marker.comment).max();
+        if !saying.was_carried_out(last)? {
+            return Ok(None);
+        }
+        let rollout = rollout::resolve(&self.tree.inventory, manifest, now)?;
+        let facts = self.tree.facts(&rollout)?;
+        let before = rollout.canary.status.as_ref();
+        Ok(Some(again(manifest, &facts, before)))
     }
 
     /// Takes back that a pull request was closed, if one was: it is opened again;
@@ -70,12 +100,16 @@ impl Round<'_> {
         let branch = known::branch_of(&canary)?;
         let past = self.world.github.pulls_from(branch.name()).await?;
         let refused = past.iter().find(|pull| is_refused(pull, is_wanted));
-        let Some((refused, marker)) = refused.and_then(|it| Some((it, Marker::of(it)?))) else {
+        let Some((refused, mut marker)) = refused.and_then(|it| Some((it, Marker::of(it)?))) else {
             return Ok(None);
         };
         let number = refused.number;
-        let reason = match self.world.dry_run || self.reopen(refused).await {
-            true => format!("pull request #{number} is open again"),
+        marker.comment = self.comment.or(marker.comment);
+        let reason = match self.world.dry_run {
+            true => format!("pull request #{number} would be opened again"),
+            false if self.reopen(refused, &marker).await? => {
+                format!("pull request #{number} is open again")
+            }
             false => {
                 self.lift(refused, &marker).await?;
                 format!(
@@ -104,7 +138,10 @@ impl Round<'_> {
 
     /// Opens it again, with its branch. `false` when GitHub does not: the branch was
     /// put elsewhere since.
-    async fn reopen(&self, pull: &PullRequest) -> bool {
+    ///
+    /// # Errors
+    /// When the marker cannot be written as JSON.
+    async fn reopen(&self, pull: &PullRequest, marker: &Marker) -> Result<bool> {
         let (github, branch) = (&self.world.github, &pull.head.name);
         if !self.known.branches.contains_key(branch) {
             let restored = github.restore_branch(branch, &pull.head.sha).await;
@@ -112,8 +149,11 @@ impl Round<'_> {
                 tracing::debug!(said = refused.said, "cannot restore the branch");
             }
         }
-        let opened = github.change_pull(pull.number, &[("state", "open")]).await;
-        opened.is_ok_and(|pull| pull.is_open())
+        let text = Marker::below(pull.body.as_deref().unwrap_or_default());
+        let body = marker.above(text)?;
+        let fields = [("state", "open"), ("body", &*body)];
+        let opened = github.change_pull(pull.number, &fields).await;
+        Ok(opened.is_ok_and(|pull| pull.is_open()))
     }
 }
 

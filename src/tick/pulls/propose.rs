@@ -3,7 +3,7 @@
 use super::known::branch_of;
 use super::marker::{Kind, Marker, News};
 use super::standing::{Open, before};
-use super::{Decided, Next, Round, body, fail, hold, proposal};
+use super::{Decided, Next, Round, body, changes, fail, hold, proposal};
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Result};
 use crate::github::{PullRequest, Refused};
@@ -94,7 +94,8 @@ impl Round<'_> {
             base: self.base.to_string(),
             commit: String::new(),
             lifted: false,
-            news: News::of(plan),
+            comment: self.comment.or_else(|| open?.marker.as_ref()?.comment),
+            news: News::of(plan, self.world.deployments.is_some()),
         };
         let message = message::commit(&rollout.canary, plan, outcome)?;
         let (headline, rest) = message.split_once('\n').unwrap_or((&message, ""));
@@ -263,11 +264,15 @@ impl Round<'_> {
             self.withdraw(&open.pull, open.marker.as_ref(), &why)
                 .await?;
         }
+        let is_back = changes(decided).is_some_and(|plan| Kind::of(plan) == Kind::Rollback);
+        let what = if is_back { ", a rollback" } else { "" };
         let reason = format!(
-            "pull request #{} was closed: weirkeeper retry {} lifts this",
-            refused.number, decided.outcome.canary
+            "pull request #{} was closed{what}: {} lifts this",
+            refused.number,
+            body::retry(&decided.outcome.canary)
         );
         hold(decided, Some(&proposal(refused)), reason);
+        decided.outcome.rollback_waits = is_back;
         Ok(Next::Done)
     }
 }
@@ -275,7 +280,7 @@ impl Round<'_> {
 /// Is `pull` one that somebody closed, with the step of `wanted`? What a person asks
 /// for is not kept from them.
 fn refuses(pull: &PullRequest, wanted: &Marker) -> bool {
-    is_refused(pull, |marker| !wanted.word && marker.is_same_step(wanted))
+    is_refused(pull, |marker| marker.refuses(wanted))
 }
 
 /// Is `pull` closed by somebody, and about what is looked for?

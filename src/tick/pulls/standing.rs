@@ -30,6 +30,8 @@ pub(super) enum Standing {
     Waits(Open),
     /// It does not build on what there is now, for this reason: it is decided anew.
     Stale(Open, &'static str),
+    /// A person said it, and it cannot be merged any more.
+    Conflicts(Open),
     /// It is not ours to change.
     Taken(PullRequest, Error),
     /// Nobody can tell.
@@ -83,7 +85,10 @@ impl Round<'_> {
             return Ok(Standing::Stale(open, "it was not finished"));
         };
         if marker.word {
-            return Ok(Standing::Waits(open));
+            return Ok(match self.mergeable(&marker, number).await?.as_deref() {
+                Some("dirty") => Standing::Conflicts(open),
+                Some(_) | None => Standing::Waits(open),
+            });
         }
         let Some((rollout, plan)) = &decided.work else {
             return Ok(Standing::Waits(open));
@@ -95,15 +100,19 @@ impl Round<'_> {
         if marker.kind == Kind::Halt && kind == Kind::Step && !plan.is_empty() {
             return Ok(Standing::Stale(open, "the checks pass again"));
         }
-        if marker.base != self.base.to_string() {
-            let asked = self.world.github.pull(number).await?;
-            match asked.mergeable_state.as_deref() {
-                Some("dirty") => return Ok(Standing::Stale(open, "it conflicts with the branch")),
-                Some("behind") => return Ok(Standing::Stale(open, "it is behind the branch")),
-                Some(_) | None => {}
-            }
+        Ok(match self.mergeable(&marker, number).await?.as_deref() {
+            Some("dirty") => Standing::Stale(open, "it conflicts with the branch"),
+            Some("behind") => Standing::Stale(open, "it is behind the branch"),
+            Some(_) | None => Standing::Waits(open),
+        })
+    }
+
+    /// What GitHub says of merging it; asked only where the branch moved since.
+    async fn mergeable(&self, marker: &Marker, number: u64) -> Result<Option<String>> {
+        if marker.base == self.base.to_string() {
+            return Ok(None);
         }
-        Ok(Standing::Waits(open))
+        Ok(self.world.github.pull(number).await?.mergeable_state)
     }
 
     /// The commit of the branch, and whether the marker names it. What Git said was
@@ -119,18 +128,21 @@ impl Round<'_> {
         })
     }
 
-    /// Did Weirkeeper make this commit? It says which Canary it is about, its author
-    /// made it in the same second, and whoever amends it is another committer.
+    /// Did Weirkeeper make this commit, in whoever's name? It has the trailers of a
+    /// step of the Canary, its author made it in the same second, and whoever amends
+    /// it is another committer.
     ///
     /// # Errors
     /// When GitHub does not answer.
     pub(super) async fn is_ours(&self, commit: &str, canary: &str) -> Result<bool> {
         let made = self.world.github.made(commit).await?;
+        let trailers = trailers::parse(&made.message);
+        let says = |wanted: &str| trailers.iter().any(|(key, _)| key == wanted);
         let names = |(key, value): &(String, String)| key == "Canary" && value == canary;
         Ok(made.parents.len() == 1
             && made.author == made.committer
-            && made.author.email == self.world.author.email
-            && trailers::parse(&made.message).iter().any(names))
+            && trailers.iter().any(names)
+            && ["Iterations", "Failed-Checks"].into_iter().all(says))
     }
 
     /// Checksum of the documents that a step of `rollout` is decided on and written

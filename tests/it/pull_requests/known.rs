@@ -235,3 +235,39 @@ fn names_in_it_are_no_markup() {
     assert!(there.tick().contains("halted"));
     assert_eq!(there.github.pulls().len(), 1);
 }
+
+#[test]
+fn deployments_follow_what_is_merged() {
+    let there = Protected::begun();
+    let step = || {
+        there.world.wait(1);
+        let call = there.at_github(there.world.stepping());
+        let ran = call.env("WEIRKEEPER_DEPLOYMENTS", "true").run();
+        line(&ran.exits(0).result(PODINFO))
+    };
+    let last = || {
+        let (_, statuses) = there.github.newest_deployment();
+        let last = statuses.last().unwrap();
+        format!("{} {}", last["state"], last["description"])
+    };
+    assert!(step().contains("50/50 advanced"));
+    // Nothing has happened before the merge.
+    assert_eq!(there.github.deployed(), Vec::<String>::new());
+    there.merge("squash");
+    assert!(step().contains("promoting"));
+    assert_eq!(
+        last(),
+        r#""in_progress" "primary 50, canary 50: canary 25 → 50 %""#
+    );
+    for _ in 0..4 {
+        there.merge("squash");
+        if step().contains("idle") {
+            break;
+        }
+    }
+    assert!(
+        last().starts_with(r#""success" "primary 100, canary 0: promotion of"#),
+        "{}",
+        last()
+    );
+}

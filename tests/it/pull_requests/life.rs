@@ -169,7 +169,7 @@ fn what_it_looks_like() {
     |---|---|
     | request-success-rate 99.9 (min 99) | pass |
 
-    <sub>Merging takes this step, and time counts from then. Closing refuses it; <code>weirkeeper retry test/podinfo</code> lifts that. The branch belongs to Weirkeeper: commits of others on it stop the rollout.</sub>
+    <sub>Merging takes this step, and time counts from then. Closing refuses it; <code>weirkeeper retry test/podinfo --commit-via pull-request</code> lifts that. The branch belongs to Weirkeeper: commits of others on it stop the rollout.</sub>
     ");
     // One commit on top of the branch, with everything that a pushed one says.
     let log = git(

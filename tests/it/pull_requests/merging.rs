@@ -86,7 +86,7 @@ fn a_rollback_takes_the_place_of_a_step() {
     // It stays one, whatever the checks say now.
     there.pass_checks();
     let held = there.tick();
-    assert!(held.contains("held: pull request #1 waits"), "{held}");
+    assert!(held.contains("held: a rollback waits"), "{held}");
     there.merge("merge");
     assert!(there.world.read(CANARY).contains("phase: Failed"));
 }

@@ -50,17 +50,9 @@ fn a_dry_run_changes_nothing() {
     assert!(line(&ran.result(PODINFO)).contains("restarted"), "{ran}");
     assert_eq!(ran.result(PODINFO)["pullRequest"]["number"], 1);
     there.github.close(1);
-    drop(
-        there
-            .at_github(there.world.weirkeeper([
-                "retry",
-                PODINFO,
-                "--dry-run",
-                "--author",
-                "A <a@b>",
-            ]))
-            .run(),
-    );
+    let retry = ["retry", PODINFO, "--dry-run", "--author", "A <a@b>"];
+    let ran = there.at_github(there.world.weirkeeper(retry)).run();
+    assert!(!ran.stdout.contains("is open again"), "{ran}");
     assert_eq!(there.writes(asked), Vec::<String>::new());
 }
 
