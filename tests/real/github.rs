@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::parts::{command, everything, source_tree, succeed};
-use crate::support::asks;
+use crate::support::github::asks;
 use crate::support::gitops::tree;
 
 /// A folder that the gate names.

@@ -1,8 +1,5 @@
 //! What these tests share with the integration tests.
 
-#[allow(dead_code, reason = "shared with tests that use more of it")]
-#[path = "../it/support/github/asks.rs"]
-pub(crate) mod asks;
 #[path = "../it/support/files.rs"]
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 pub(crate) mod files;

@@ -3,9 +3,9 @@
 //! An abort and a pause take the place of an open one at once: nothing may go on
 //! behind them. Anything else waits for it, for both change the same state.
 
-use super::marker::Marker;
+use super::marker::{Kind, Marker};
 use super::propose::is_refused;
-use super::standing::{Standing, before};
+use super::standing::{Open, Standing, before};
 use super::{Decided, Round, known, proposal};
 use crate::decide::{Action, Plan, Word};
 use crate::error::{Error, Result};
@@ -14,6 +14,20 @@ use crate::repo::rollout;
 use crate::report::{Outcome, Proposal};
 use crate::tick::people::{Saying, again};
 use crate::tick::select;
+
+/// May this word take the place of an open pull request? A pause never does of a
+/// rollback: traffic would stay where it is to go away from.
+fn may_displace(word: Word, open: &Open) -> bool {
+    let is_back = open
+        .marker
+        .as_ref()
+        .is_some_and(|it| it.kind == Kind::Rollback);
+    match word {
+        Word::Abort => true,
+        Word::Pause => !is_back,
+        Word::Approve(_) | Word::Resume | Word::Retry => false,
+    }
+}
 
 impl Round<'_> {
     /// What a person says, and how the open pull request stands to it.
@@ -45,7 +59,7 @@ impl Round<'_> {
                 standing @ (Standing::Free | Standing::Waits(_)) => standing,
             };
             if let Standing::Waits(open) = &standing
-                && !matches!(saying.word, Word::Abort | Word::Pause)
+                && !may_displace(saying.word, open)
             {
                 return Err(wait_for(&open.pull));
             }

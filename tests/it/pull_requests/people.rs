@@ -133,6 +133,18 @@ fn a_pause_takes_the_place_of_a_step_and_a_rollback_that_of_a_pause() {
 }
 
 #[test]
+fn a_pause_does_not_take_the_place_of_a_rollback() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    drop(there.say("abort").exits(0));
+    let before = there.branch();
+    let ran = there.say("pause").exits(2);
+    assert!(ran.stderr.contains("waits to be merged"), "{ran}");
+    assert_eq!(there.branch(), before);
+    assert!(there.github.pull().title.contains("Rollback"), "{ran}");
+}
+
+#[test]
 fn other_words_wait_for_the_open_one() {
     let there = Protected::begun();
     assert!(there.tick().contains("50/50 advanced"));
