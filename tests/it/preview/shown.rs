@@ -291,20 +291,6 @@ fn a_broken_canary_says_why_and_where() {
 }
 
 #[test]
-fn deleted_canaries_are_told_of() {
-    let world = World::of("podinfo");
-    world.bootstrap();
-    let pull = Pull::new(&world, |person| {
-        fs_err::remove_file(person.join(CANARY)).unwrap();
-    });
-    assert_ran!(world, pull.preview(&[]).run(), @"
-    exit code: 0
-    ----- stdout
-    test/podinfo: is deleted: no step is taken any more, what was generated stays
-    ");
-}
-
-#[test]
 fn a_change_beside_a_rollout_under_way_says_that_it_stays() {
     let world = World::of("podinfo");
     world.bootstrap();
