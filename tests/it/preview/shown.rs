@@ -403,6 +403,35 @@ fn the_base_is_fetched_where_the_checkout_lacks_it() {
 }
 
 #[test]
+fn what_is_new_on_the_base_is_not_the_changes_own() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, DEPLOYMENT, "podinfo:6.0.0", "podinfo:6.0.1");
+    let head = git(&pull.checkout, &["rev-parse", "HEAD^2"]);
+    world.put("apps/neighbour/all.yaml", super::hostile::NEIGHBOUR);
+    // The newest commit of the change alone.
+    let shallow = world.path().join("shallow");
+    git(world.path(), &["init", "-q", "shallow"]);
+    let address = format!("file://{}", world.remote().display());
+    git(&shallow, &["remote", "add", "origin", &address]);
+    git(&shallow, &["fetch", "-q", "--depth=1", "origin", &head]);
+    git(&shallow, &["checkout", "-q", "--detach", &head]);
+    let shallow = Pull {
+        world: &world,
+        checkout: shallow,
+    };
+    let ran = shallow.preview(&["--base", "main"]).run().exits(0);
+    assert!(ran.stdout.contains("6.0.0 → 6.0.1"), "{ran}");
+    assert!(!ran.stdout.contains("test/neighbour"), "{ran}");
+    assert!(!ran.stdout.contains("fetch-depth"), "{ran}");
+    // Lines that never parted.
+    git(&pull.checkout, &["checkout", "-q", "--orphan", "alone"]);
+    git(&pull.checkout, &["commit", "-q", "-m", "alone"]);
+    let ran = pull.preview(&["--base", "main"]).run().exits(0);
+    assert!(ran.stdout.contains("fetch-depth: 0"), "{ran}");
+}
+
+#[test]
 fn uncommitted_changes_are_shown_before_they_are_a_pull_request() {
     let world = World::of("podinfo");
     world.bootstrap();
