@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::api::parse_duration;
@@ -84,7 +85,37 @@ pub struct GithubRunner {
     pub workflow: Option<String>,
 }
 
+/// Largest payload of an event that is read, in bytes: GitHub's are 25 MB at most.
+const LARGEST_PAYLOAD: u64 = 25 << 20;
+
 impl GithubRunner {
+    /// The payload of the event that started the workflow; `None` when no file is
+    /// named.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) when it cannot be read, is larger than
+    /// 25 MiB, or is none of this kind of event.
+    pub fn read_payload<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let Some(path) = &self.payload else {
+            return Ok(None);
+        };
+        let unreadable = || {
+            Error::usage("cannot read the payload of the event")
+                .hint("GITHUB_EVENT_PATH names a file with the payload, as the runner sets it")
+        };
+        let size = fs_err::metadata(path).map_err(|error| unreadable().because(error))?;
+        if size.len() > LARGEST_PAYLOAD {
+            let why = format!("it is larger than {LARGEST_PAYLOAD} bytes");
+            return Err(unreadable().because(why));
+        }
+        let text = fs_err::read(path).map_err(|error| unreadable().because(error))?;
+        let event = self.event.as_deref().unwrap_or("any event");
+        serde_json::from_slice(&text).map(Some).map_err(|error| {
+            let event = event.escape_debug();
+            Error::usage(format!("GITHUB_EVENT_PATH is no payload of {event}")).because(error)
+        })
+    }
+
     fn new(environment: &Environment) -> Self {
         let text = |name| environment.get(name).map(str::to_owned);
         let path = |name| environment.get(name).map(PathBuf::from);

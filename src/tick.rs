@@ -7,6 +7,7 @@ mod committing;
 mod deciding;
 mod deleted;
 mod deployments;
+pub(crate) mod gone;
 mod landed;
 mod people;
 mod publish;

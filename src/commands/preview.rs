@@ -42,7 +42,8 @@ pub(super) async fn run(
     let compared = within(end, limit, compared).await?;
     // What is left is for those who are asked.
     let draft = preview(compared.sides, remaining(end) * 3 / 4).await?;
-    let mut preview = measured(draft, metrics, settings, end).await;
+    let mut preview = measured(draft, metrics, pull.as_ref(), settings, end).await;
+    preview.notes.extend(compared.note);
     preview.base = Some(compared.base.to_string());
     preview.head = pull.as_ref().map(|pull| pull.head.clone());
     preview.blob = pull.as_ref().and_then(|pull| blob(settings, &pull.head));
@@ -64,6 +65,8 @@ pub(super) async fn run(
 struct Compared {
     sides: Sides,
     base: Oid,
+    /// Why more may be shown than the change.
+    note: Option<String>,
 }
 
 /// The Canaries that are named; a workflow names an empty one for all of them.
@@ -90,8 +93,11 @@ async fn compare(
     let head = head.ok_or_else(|| {
         Error::usage("nothing is checked out").hint("check out the change that is to be shown")
     })?;
-    let base = base(options, &repository, head, pull).await?;
+    let (base, is_known) = base(options, &repository, head, pull).await?;
     repository.have(base).await?;
+    let note = "Where the change and its base parted is not in this clone: the tip of the base \
+                is compared with, and what is new there is shown as if the change took it back. \
+                Check out with `fetch-depth: 0`.";
     let files = match pull {
         Some(_) => repository.files_once(head).await?,
         None => Files::in_folder(&work_tree(settings)?)?,
@@ -104,27 +110,30 @@ async fn compare(
             now: settings.now,
         },
         base,
+        note: (!is_known).then(|| note.to_owned()),
     })
 }
 
 /// The commit without the change: the one that is named, or that the merge of the pull
-/// request was made with. The event knows an older one at times.
+/// request was made with. The event knows an older one at times. `false` when it is the
+/// tip of the base, because nobody knows where the two parted.
 async fn base(
     options: &cli::Preview,
     repository: &Repository,
     head: Oid,
     pull: Option<&Pull>,
-) -> Result<Oid> {
+) -> Result<(Oid, bool)> {
     let given = options.base.as_deref().map(str::trim);
-    let forked = async |base: Oid| -> Result<Oid> {
-        Ok(repository.fork_point(base, head).await?.unwrap_or(base))
+    let forked = async |base: Oid| -> Result<(Oid, bool)> {
+        let point = repository.fork_point_fetched(base, head).await?;
+        Ok((point.unwrap_or(base), point.is_some()))
     };
     if let Some(given) = given.filter(|given| !given.is_empty()) {
         return forked(repository.commit_named(given).await?).await;
     }
     match (repository.parents(head)?.as_slice(), pull) {
-        ([first, _, ..], None) => Ok(*first),
-        ([first, second], Some(pull)) if second.to_string() == pull.head => Ok(*first),
+        ([first, _, ..], None) => Ok((*first, true)),
+        ([first, second], Some(pull)) if second.to_string() == pull.head => Ok((*first, true)),
         (_, Some(pull)) => forked(repository.commit_named(&pull.base).await?).await,
         (_, None) => Err(Error::usage("nobody said what the change is compared with")
             .hint("give the branch it is for with --base, such as --base main")),
@@ -135,6 +144,7 @@ async fn base(
 async fn measured(
     draft: Draft,
     metrics: MetricsSettings,
+    pull: Option<&Pull>,
     settings: &Settings,
     end: Instant,
 ) -> Preview {
@@ -142,10 +152,16 @@ async fn measured(
         mut preview,
         questions,
     } = draft;
-    if metrics.default.is_none() && metrics.replaced.is_empty() {
+    let nobody = metrics.default.is_none() && metrics.replaced.is_empty();
+    let why = match pull.is_some_and(|pull| pull.is_fork) {
+        // Its queries are a stranger's, and the answers would be published.
+        true => Some("the change comes from a fork"),
+        false => nobody.then_some("no --prometheus is given"),
+    };
+    if let Some(why) = why {
         if !questions.is_empty() {
-            let note = "The metrics of the primary were not asked for: no --prometheus is given.";
-            preview.notes.push(note.to_owned());
+            let note = format!("The metrics of the primary were not asked for: {why}.");
+            preview.notes.push(note);
         }
         return preview;
     }
@@ -189,7 +205,7 @@ async fn comment(
 ) -> Result<Option<String>> {
     let no_comment = |why: &str| format!("No comment: {why}; the job summary has everything.");
     if pull.is_fork {
-        let why = "the change comes from a fork, where the token may not write";
+        let why = "the change comes from a fork";
         return Ok(Some(no_comment(why)));
     }
     // The workflow says which repository this is, not what was checked out.
@@ -279,7 +295,8 @@ fn report(
     step::append(runner.summary.as_deref(), &summary)
 }
 
-/// Outputs of the workflow's step: what is touched, without the files.
+/// Outputs of the workflow's step: what is touched, without the files. Those about
+/// steps that were taken are there and empty.
 fn outputs(preview: &Preview) -> Result<String> {
     let results: Vec<_> = preview
         .canaries
@@ -297,7 +314,9 @@ fn outputs(preview: &Preview) -> Result<String> {
     let results = serde_json::to_string(&results)
         .map_err(|error| Error::internal("cannot write the results").because(error))?;
     // JSON on one line holds no line break, so no delimiter is needed.
-    Ok(format!("changed=false\nresults={results}\n"))
+    Ok(format!(
+        "changed=false\ncommits=\nresults={results}\nactive=\nnext-step-at=\n"
+    ))
 }
 
 /// What GitHub or the network refuse counts as well as what documents do wrong; what a

@@ -178,7 +178,11 @@ fn read(inventory: Inventory, manifest: &Manifest, now: Timestamp) -> Result<Opt
 
 /// The files that a step changes; of the Canary itself only the status, which is not
 /// shown.
-fn written(changes: &Changes, files: &Files, canary: &Manifest) -> Result<Vec<FileDiff>> {
+pub(super) fn written(
+    changes: &Changes,
+    files: &Files,
+    canary: &Manifest,
+) -> Result<Vec<FileDiff>> {
     let mut written = Vec::new();
     for (path, after) in changes.texts() {
         let before = files.read(path)?;

@@ -9,6 +9,7 @@
 //! time limit, what is shown by the limits here.
 
 mod ahead;
+mod deletion;
 mod diff;
 mod differ;
 mod measure;
@@ -29,7 +30,7 @@ use crate::error::{Error, Result};
 use crate::lint::{Linted, lint};
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
-use crate::report::preview::{Change, Preview, Previewed, headline};
+use crate::report::preview::{Change, Preview, headline};
 use differ::{Side, differ};
 use pairs::pairs;
 
@@ -118,6 +119,7 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
         },
         questions: Vec::new(),
     };
+    let gone = head_inventory.gone()?;
     let paired = pairs(&linted, &relinted);
     all_there(&only, paired.iter().map(|pair| pair.id()))?;
     let mut touched = BTreeSet::new();
@@ -150,7 +152,13 @@ fn compare(sides: Sides, enough: Instant) -> Result<Draft> {
             if head.is_taken(path)? && !head.contains(path)? {
                 previewed.change = Change::Hidden;
             }
-            gone(&mut previewed, before);
+            let in_full = draft.preview.canaries.len() < IN_FULL;
+            let head = deletion::Head {
+                files: &head,
+                inventory: &head_inventory,
+                gone: &gone,
+            };
+            deletion::fill(&mut previewed, before, head, in_full)?;
         }
         previewed.headline = headline(&previewed, now);
         draft.preview.canaries.push(previewed);
@@ -173,24 +181,6 @@ fn all_there(only: &[String], ids: impl Iterator<Item = String>) -> Result<()> {
         Some(missing) => Err(Error::usage(format!("there is no Canary {missing}"))
             .hint("write it as NAMESPACE/NAME, as `weirkeeper status` shows it")),
     }
-}
-
-/// What the deletion of a Canary leaves behind.
-fn gone(previewed: &mut Previewed, base: Side<'_>) {
-    let Ok((rollout, facts)) = &base.judged.read else {
-        return;
-    };
-    let share = facts.routed.traffic().percent();
-    let reverts = rollout.canary.spec.revert_on_deletion.unwrap_or(false);
-    let mut left = match (previewed.change, reverts) {
-        (Change::Hidden, _) => "no step is taken any more".to_owned(),
-        (_, true) => "the next step hands Service and route back to the target".to_owned(),
-        (_, false) => "no step is taken any more, what was generated stays".to_owned(),
-    };
-    if share > 0 && !reverts {
-        left.push_str(&format!("; the canary keeps {share} % of traffic"));
-    }
-    previewed.rests = Some(left);
 }
 
 /// Findings that the change is to blame for, and all about touched Canaries.

@@ -7,6 +7,10 @@ use super::process::Call;
 use super::transport::{Way, failed};
 use crate::error::{Error, Result};
 
+/// How many commits more a shallow clone gets, one after the other, until it is known
+/// where two lines parted.
+const DEEPER: [&str; 3] = ["--deepen=64", "--deepen=512", "--deepen=4096"];
+
 impl Repository {
     /// The commit that `revision` names: a commit, a tag, a branch here or at the
     /// remote.
@@ -64,6 +68,36 @@ impl Repository {
             true => parse_oid(&answer.text()).map(Some),
             false => Ok(None),
         }
+    }
+
+    /// As [`fork_point`](Self::fork_point), but what a shallow clone lacks of the two is
+    /// fetched: first `base` itself, then older commits of both, in bounds. `None` when
+    /// that was not enough. No reference is written.
+    ///
+    /// # Errors
+    /// As [`have`](Self::have).
+    pub async fn fork_point_fetched(&self, base: Oid, other: Oid) -> Result<Option<Oid>> {
+        self.have(base).await?;
+        let remote = self.comparing_remote().filter(|_| self.is_shallow());
+        let names = [base.to_string(), other.to_string()];
+        let deeper = DEEPER.iter().filter(|_| remote.is_some());
+        for limit in std::iter::once(&"").chain(deeper) {
+            if let (Some(remote), false) = (&remote, limit.is_empty()) {
+                let values = [&**remote, &names[0], &names[1]];
+                let call = super::fetch::fetch_call(&["--refmap=", limit]).values(values);
+                let answer = self.talk(Way::Fetch, remote, call).await?;
+                if !answer.success {
+                    // A commit that was made here is not there.
+                    let error = failed(Way::Fetch, remote, &answer);
+                    tracing::debug!(%error, limit, "cannot deepen");
+                    return Ok(None);
+                }
+            }
+            if let Some(point) = self.fork_point(base, other).await? {
+                return Ok(Some(point));
+            }
+        }
+        Ok(None)
     }
 
     /// Fetches a commit that this clone lacks. No reference is written.

@@ -1,25 +1,21 @@
 //! Canaries that were deleted while something of their rollout is left.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::asking::Asking;
 use super::choose::Choice;
 use super::deciding::Decided;
+use super::gone;
 use super::landed::Landed;
 use super::tree::Tree;
 use crate::api::{Analysis, Phase, Traffic};
-use crate::decide::{self, Facts, Readiness, Routed};
+use crate::decide::{self, Readiness, Routed};
 use crate::diagnostic::Diagnostic;
-use crate::error::{Error, Kind, Result};
-use crate::render;
+use crate::error::Result;
 use crate::repo::ancestry::Change;
 use crate::repo::generated::Owner;
 use crate::repo::git::{Oid, Repository};
-use crate::repo::inventory::names_of;
-use crate::repo::manifest::Manifest;
-use crate::repo::rollout::{self, Rollout};
+use crate::repo::rollout::Rollout;
 use crate::report::Outcome;
 
 /// How far a shallow clone is deepened at first to find the last version.
@@ -85,13 +81,12 @@ impl Deleted<'_> {
                        no version of it is in the history that is here";
             return Ok(Some(idle(owner, None, &[why])));
         };
-        let Some((mut rollout, facts)) = self.read(owner, &last)? else {
+        let Some((rollout, facts)) = gone::left_of(&tree.inventory, &last, now)? else {
             return Ok(Some(idle(owner, None, &[])));
         };
-        if self.is_taken_over(&rollout) {
+        if gone::taken_over_by(&tree.inventory, &rollout, now).is_some() {
             return Ok(None);
         }
-        rollout.is_deleted = true;
         // Only who takes over has to be ready.
         let ready = match facts.apex_at_primary && facts.target_replicas != Some(0) {
             true => self.readiness(&rollout).await?,
@@ -111,64 +106,6 @@ impl Deleted<'_> {
         outcome.warnings.push(left(owner));
         let work = Some((rollout, plan));
         Ok(Some(Decided { outcome, work }))
-    }
-
-    /// What the last version acts on. Was more deleted than the Canary, it is the
-    /// routes alone; `None` when they lead nowhere, either.
-    ///
-    /// # Errors
-    /// [`Kind::Document`] when something may still lead to the canary.
-    fn read(&self, owner: &Owner, last: &Manifest) -> Result<Option<(Rollout, Facts)>> {
-        let inventory = &self.tree.inventory;
-        let whole = rollout::resolve(inventory, last, self.now).and_then(|rollout| {
-            let facts = self.tree.facts(&rollout)?;
-            Ok((rollout, facts))
-        });
-        let error = match whole {
-            Ok(found) => return Ok(Some(found)),
-            Err(error) if error.kind() != Kind::Document => return Err(error),
-            Err(error) => error,
-        };
-        tracing::debug!(error = %error.chain(), canary = owner.canary, "deleted with more");
-        let unknown = |error: Error| {
-            let canary = &owner.canary;
-            let message = format!("requests may still go to the canary of {canary}, which is gone");
-            Error::document(message)
-                .at(error.diagnostics().to_vec())
-                .hint("restore the Canary, or send all traffic to the primary in its routes")
-                .because(error)
-        };
-        let rollout = match rollout::resolve_routes(inventory, last, false, self.now) {
-            Ok(rollout) => rollout,
-            Err(_) if rollout::has_no_route(inventory, last) => return Ok(None),
-            Err(error) => return Err(unknown(error)),
-        };
-        match render::facts_of_routes(&rollout) {
-            Ok(mut facts) => {
-                // Nobody can be scaled up to take over.
-                facts.scales = false;
-                Ok(Some((rollout, facts)))
-            }
-            Err(_) if render::exposed(&rollout) == 0 => Ok(None),
-            Err(error) => Err(unknown(error)),
-        }
-    }
-
-    /// Does a Canary that is there have a target or route of the deleted one? Then
-    /// that one was renamed.
-    fn is_taken_over(&self, rollout: &Rollout) -> bool {
-        let inventory = &self.tree.inventory;
-        let names: BTreeSet<String> = names_of(&rollout.manifest).collect();
-        let claims = rollout.claims();
-        let mut others = inventory.canaries().iter();
-        others.any(|other| {
-            if !names_of(other).any(|name| names.contains(&name)) {
-                return false;
-            }
-            let found = rollout::resolve(inventory, other, self.now)
-                .or_else(|_| rollout::resolve_routes(inventory, other, false, self.now));
-            found.is_ok_and(|found| found.claims().iter().any(|claim| claims.contains(claim)))
-        })
     }
 
     /// Is the target ready to take over? Not before it was in Git for one interval:

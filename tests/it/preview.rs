@@ -1,6 +1,7 @@
 //! `preview`: what a pull request does to rollouts.
 
 mod comment;
+mod deleted;
 mod hostile;
 mod hostile_files;
 mod shown;

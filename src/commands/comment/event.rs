@@ -10,9 +10,6 @@ use crate::settings::Settings;
 /// Name of the event.
 const NAME: &str = "issue_comment";
 
-/// Largest payload that is read, in bytes: GitHub's are 25 MB at most.
-const LARGEST: u64 = 25 << 20;
-
 /// What is read of the payload of `issue_comment`.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Event {
@@ -50,17 +47,18 @@ impl Event {
     /// [`Kind::Usage`](crate::error::Kind::Usage) outside of a workflow, for another
     /// event, or a payload that is none of this event.
     pub(super) fn read(settings: &Settings) -> Result<Self> {
-        let needs = |message: String| {
-            Error::usage(message)
-                .hint("run it in a workflow with `on: { issue_comment: { types: [created] } }`")
-        };
+        let hint = "run it in a workflow with `on: { issue_comment: { types: [created] } }`";
+        let needs = |message: String| Error::usage(message).hint(hint);
         let runner = settings.github.as_ref();
         let event = runner.and_then(|runner| runner.event.as_deref());
-        let path = runner.and_then(|runner| runner.payload.as_deref());
-        let (Some(event), Some(path)) = (event, path) else {
-            return Err(needs(format!(
+        let runner = runner.filter(|runner| runner.payload.is_some());
+        let nowhere = || {
+            needs(format!(
                 "comment needs a workflow that the event {NAME} started"
-            )));
+            ))
+        };
+        let (Some(event), Some(runner)) = (event, runner) else {
+            return Err(nowhere());
         };
         if event != NAME {
             return Err(needs(format!(
@@ -68,15 +66,8 @@ impl Event {
                 event.escape_debug()
             )));
         }
-        let unreadable = || Error::usage("cannot read the payload of the event");
-        let size = fs_err::metadata(path).map_err(|error| unreadable().because(error))?;
-        if size.len() > LARGEST {
-            return Err(unreadable().because(format!("it is larger than {LARGEST} bytes")));
-        }
-        let text = fs_err::read(path).map_err(|error| unreadable().because(error))?;
-        serde_json::from_slice(&text).map_err(|error| {
-            needs(format!("GITHUB_EVENT_PATH is no payload of {NAME}")).because(error)
-        })
+        let event = runner.read_payload();
+        event.map_err(|error| error.hint(hint))?.ok_or_else(nowhere)
     }
 
     /// Why nobody is to be obeyed, if so; nobody is answered then, either.

@@ -184,6 +184,29 @@ fn a_fork_gets_the_summary_alone() {
 }
 
 #[test]
+fn the_queries_of_a_fork_reach_nobody() {
+    for event in ["pull_request", "pull_request_target"] {
+        let (world, github) = (World::of("podinfo"), GitHub::start());
+        let pull = released(&world);
+        let before = world.prometheus.asked().len();
+        let call = |head| {
+            let call = pull
+                .on_github(&github, head)
+                .env("GITHUB_EVENT_NAME", event);
+            call.args(["--prometheus", &world.prometheus.url()])
+        };
+        let ran = call("mallory/fleet").run().exits(0);
+        assert_eq!(world.prometheus.asked().len(), before, "{ran}");
+        assert_eq!(github.requests(), []);
+        let why = "were not asked for: the change comes from a fork";
+        assert!(ran.stdout.contains(why), "{ran}");
+        // One of the same repository is measured.
+        call("me/fleet").run().exits(0);
+        assert_eq!(world.prometheus.asked().len(), before + 1);
+    }
+}
+
+#[test]
 fn a_token_that_may_not_write_is_no_failure() {
     let (world, github) = (World::of("podinfo"), GitHub::start());
     let pull = released(&world);
@@ -258,8 +281,10 @@ fn findings_are_annotations_and_links_to_the_pull_request() {
     let (.., body) = github.comments().pop().unwrap();
     assert!(body.contains(&link), "{body}");
     let output = fs_err::read_to_string(world.path().join("output")).unwrap();
-    assert!(output.starts_with("changed=false\nresults=[{"), "{output}");
-    assert_eq!(output.lines().count(), 2, "{output}");
+    let begins = "changed=false\ncommits=\nresults=[{";
+    assert!(output.starts_with(begins), "{output}");
+    assert!(output.ends_with("]\nactive=\nnext-step-at=\n"), "{output}");
+    assert_eq!(output.lines().count(), 5, "{output}");
 }
 
 #[test]

@@ -291,20 +291,6 @@ fn a_broken_canary_says_why_and_where() {
 }
 
 #[test]
-fn deleted_canaries_are_told_of() {
-    let world = World::of("podinfo");
-    world.bootstrap();
-    let pull = Pull::new(&world, |person| {
-        fs_err::remove_file(person.join(CANARY)).unwrap();
-    });
-    assert_ran!(world, pull.preview(&[]).run(), @"
-    exit code: 0
-    ----- stdout
-    test/podinfo: is deleted: no step is taken any more, what was generated stays
-    ");
-}
-
-#[test]
 fn a_change_beside_a_rollout_under_way_says_that_it_stays() {
     let world = World::of("podinfo");
     world.bootstrap();
@@ -414,6 +400,35 @@ fn the_base_is_fetched_where_the_checkout_lacks_it() {
     let ran = shallow.preview(&[]).run().exits(0);
     assert!(ran.stdout.contains("6.0.0 → 6.0.1"), "{ran}");
     assert_eq!(git(&shallow.checkout, &["for-each-ref"]), references);
+}
+
+#[test]
+fn what_is_new_on_the_base_is_not_the_changes_own() {
+    let world = World::of("podinfo");
+    world.bootstrap();
+    let pull = Pull::editing(&world, DEPLOYMENT, "podinfo:6.0.0", "podinfo:6.0.1");
+    let head = git(&pull.checkout, &["rev-parse", "HEAD^2"]);
+    world.put("apps/neighbour/all.yaml", super::hostile::NEIGHBOUR);
+    // The newest commit of the change alone.
+    let shallow = world.path().join("shallow");
+    git(world.path(), &["init", "-q", "shallow"]);
+    let address = format!("file://{}", world.remote().display());
+    git(&shallow, &["remote", "add", "origin", &address]);
+    git(&shallow, &["fetch", "-q", "--depth=1", "origin", &head]);
+    git(&shallow, &["checkout", "-q", "--detach", &head]);
+    let shallow = Pull {
+        world: &world,
+        checkout: shallow,
+    };
+    let ran = shallow.preview(&["--base", "main"]).run().exits(0);
+    assert!(ran.stdout.contains("6.0.0 → 6.0.1"), "{ran}");
+    assert!(!ran.stdout.contains("test/neighbour"), "{ran}");
+    assert!(!ran.stdout.contains("fetch-depth"), "{ran}");
+    // Lines that never parted.
+    git(&pull.checkout, &["checkout", "-q", "--orphan", "alone"]);
+    git(&pull.checkout, &["commit", "-q", "-m", "alone"]);
+    let ran = pull.preview(&["--base", "main"]).run().exits(0);
+    assert!(ran.stdout.contains("fetch-depth: 0"), "{ran}");
 }
 
 #[test]
