@@ -44,6 +44,7 @@ pub use deployments::Deployments;
 use landed::Landed;
 pub use people::{SaidIn, Saying, say};
 use publish::Published;
+pub(crate) use pulls::PREFIX;
 pub use story::tell_story;
 pub(crate) use tree::Tree;
 pub use via::{Merge, PullRequests, Via};
@@ -154,7 +155,7 @@ async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> 
         return pulls::run(world, wanted, decider, end).await;
     }
     let mut landed = Landed::default();
-    let steps = within(end, world.deadline, take_steps(world, decider, &mut landed)).await;
+    let steps = take_steps(world, decider, &mut landed, end).await;
     let mut steps = match steps {
         Ok(steps) => steps,
         Err(error) if landed.is_empty() => return Err(error),
@@ -187,24 +188,24 @@ struct Steps {
     notes: Vec<String>,
 }
 
-async fn take_steps(world: &World, decider: &Decider<'_>, landed: &mut Landed) -> Result<Steps> {
+async fn take_steps(
+    world: &World,
+    decider: &Decider<'_>,
+    landed: &mut Landed,
+    end: Instant,
+) -> Result<Steps> {
     let mut pauses = retry::attempts();
     let mut first = None;
     loop {
-        let base = world.load().await?;
+        let made = within(end, world.deadline, make(world, decider, landed));
+        let (base, tree, mut decided, tip) = made.await?;
         first.get_or_insert(base);
-        tracing::debug!(%base, "loaded");
-        let tree = world.tree(base).await?;
-        let canaries = tree.inventory.canaries().len();
-        tracing::debug!(canaries, "read");
-        let mut decided = decider.decide(world, base, &tree, landed).await?;
-        tracing::debug!("decided");
-        let tip = match world.dry_run {
-            true => base,
-            false => committing::commit_all(world, &tree.inventory, base, &mut decided).await?,
+        let publish = world.publish(base, tip, &mut decided, landed, end);
+        let published = match world.via {
+            // What GitHub was asked for is not dropped: it may come true.
+            Via::Api => publish.await?,
+            Via::Git | Via::PullRequest(_) => within(end, world.deadline, publish).await?,
         };
-        tracing::debug!(%tip, "committed");
-        let published = world.publish(base, tip, &mut decided, landed).await?;
         tracing::debug!("published");
         if let Published::Moved = published
             && let Some(pause) = pauses.next()
@@ -228,6 +229,28 @@ async fn take_steps(world: &World, decider: &Decider<'_>, landed: &mut Landed) -
             },
         });
     }
+}
+
+/// Decides on what the branch says now, and makes the commits: the base, what it
+/// holds, what was decided, and the last commit.
+async fn make<'a>(
+    world: &'a World,
+    decider: &Decider<'_>,
+    landed: &Landed,
+) -> Result<(Oid, Tree<'a>, Vec<Decided>, Oid)> {
+    let base = world.load().await?;
+    tracing::debug!(%base, "loaded");
+    let tree = world.tree(base).await?;
+    let canaries = tree.inventory.canaries().len();
+    tracing::debug!(canaries, "read");
+    let mut decided = decider.decide(world, base, &tree, landed).await?;
+    tracing::debug!("decided");
+    let tip = match world.dry_run {
+        true => base,
+        false => committing::commit_all(world, &tree.inventory, base, &mut decided).await?,
+    };
+    tracing::debug!(%tip, "committed");
+    Ok((base, tree, decided, tip))
 }
 
 impl Steps {
@@ -282,12 +305,13 @@ pub(crate) async fn within<T>(
 ) -> Result<T> {
     match tokio::time::timeout_at(end, work).await {
         Ok(result) => result,
-        Err(_elapsed) => Err(Error::remote(format!(
-            "the run took longer than {} s",
-            limit.as_secs()
-        ))
-        .hint("give more time with --deadline, or find out what is slow with -v")),
+        Err(_elapsed) => Err(too_long(limit)),
     }
+}
+
+fn too_long(limit: Duration) -> Error {
+    Error::remote(format!("the run took longer than {} s", limit.as_secs()))
+        .hint("give more time with --deadline, or find out what is slow with -v")
 }
 
 fn nothing_found(inventory: &Inventory) -> Result<String> {

@@ -8,7 +8,7 @@ use crate::cli::{self, FailedStep, Format};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Observer;
 use crate::report::{Outcome, Run, github, summary, text};
-use crate::settings::{MetricsSettings, Settings, duration};
+use crate::settings::{MetricsSettings, Secrets, Settings, duration};
 use crate::{Choice, Stepping, Wait, tell_story, tick};
 
 pub(super) async fn run(
@@ -19,7 +19,10 @@ pub(super) async fn run(
     let run = step(options, settings).await;
     // A run that could not begin still owes the workflow its outputs.
     let run = match run {
-        Ok(run) => run,
+        Ok(mut run) => {
+            story(options, settings, &mut run).await;
+            run
+        }
         Err(error) => Run::failed(error),
     };
     report(&run, settings, streams)?;
@@ -48,9 +51,27 @@ pub(super) async fn step(options: &cli::Step, settings: &Settings) -> Result<Run
     };
     let mut run = tick(&mut world, &stepping).await?;
     if wants_summary(settings) {
-        tell_story(&world, &mut run).await;
+        run.commits_at = world.notifier.commits().cloned();
     }
     Ok(run)
+}
+
+/// Adds what came before the steps, for the summary. Nothing fails without it.
+pub(super) async fn story(options: &cli::Step, settings: &Settings, run: &mut Run) {
+    if !wants_summary(settings) {
+        return;
+    }
+    let told = async {
+        let opened = Opened::open(&options.commit, settings).await?;
+        let author = author(cli::AUTHOR, settings)?;
+        let secrets = Secrets::new(None, &settings.environment);
+        let world = opened.world(author, &options.notify, secrets, &options.deadline)?;
+        tell_story(&world, run).await;
+        Ok::<(), Error>(())
+    };
+    if let Err(error) = told.await {
+        tracing::info!("no history for the summary: {}", error.chain());
+    }
 }
 
 /// Does a workflow show what happened?

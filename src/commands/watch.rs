@@ -45,6 +45,10 @@ pub(super) async fn run(
             (Ended::Error, None)
         }
     };
+    // Who was told to end is soon made to.
+    if !matches!(ended, Ended::Error | Ended::Interrupted | Ended::Terminated) {
+        step::story(&options.step(), settings, &mut watched.run).await;
+    }
     report(&watched, ended, &clock, settings, streams)?;
     let code = step::exit_code(&watched.run, options.fail_on.fail_on);
     let Some(redispatch) = redispatch else {

@@ -119,7 +119,7 @@ impl Rule {
                 let length = &parameters["max_file_path_length"];
                 format!("paths of at most {length} characters")
             }
-            _other => "something else".to_owned(),
+            other => format!("what GitHub calls `{other}`: see Settings > Rules"),
         }
     }
 }

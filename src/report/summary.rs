@@ -7,7 +7,7 @@ use url::Url;
 
 use super::chart;
 use super::markdown::{Document, Inline, Limit};
-use super::{Outcome, Run};
+use super::{Outcome, Point, Run};
 use crate::decide::Action;
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
@@ -26,6 +26,7 @@ pub fn summary(run: &Run, now: Timestamp) -> String {
 pub(super) fn with(run: &Run, more: Document, now: Timestamp) -> String {
     let (quiet, mut loud): (Vec<&Outcome>, Vec<&Outcome>) =
         run.results.iter().partition(|result| result.is_quiet());
+    loud.extend(quiet.iter().filter_map(|result| before(run, result)));
     loud.sort_by_key(|result| rank(result));
     let mut document = Document::default();
     if loud.is_empty() && run.errors.is_empty() {
@@ -44,7 +45,7 @@ pub(super) fn with(run: &Run, more: Document, now: Timestamp) -> String {
         for result in &loud {
             sections::section(&mut document, result, run.commits_at.as_ref());
             if charts > 0
-                && let Some(chart) = chart::weights(&result.canary, &result.past, now)
+                && let Some(chart) = chart::weights(&result.canary, past(run, result), now)
             {
                 charts -= 1;
                 document.fence("mermaid", &chart);
@@ -63,6 +64,20 @@ pub(super) fn with(run: &Run, more: Document, now: Timestamp) -> String {
     document.paragraph(time(now).small());
     let note = "The rest was cut: GitHub shows no summary that is longer than 1 MiB.";
     document.to_text(Limit::SUMMARY, &Inline::ours(note))
+}
+
+/// The last step of the Canary of `result`, of which nothing came in the end, when
+/// several runs are told as one.
+fn before<'a>(run: &'a Run, result: &Outcome) -> Option<&'a Outcome> {
+    let mut earlier = run.earlier.iter().rev();
+    earlier.find(|step| step.canary == result.canary && !step.is_quiet())
+}
+
+/// What is known of its rollout: the last result of the Canary has it.
+fn past<'a>(run: &'a Run, result: &'a Outcome) -> &'a [Point] {
+    let mut last = run.results.iter();
+    let last = last.find(|last| last.canary == result.canary);
+    last.map_or(&result.past, |last| &last.past)
 }
 
 /// What went wrong before what went well; by name among equals, for the sort is
@@ -161,7 +176,13 @@ fn alarms(document: &mut Document, run: &Run, loud: &[&Outcome]) {
                 .chain(advice(error)),
         );
     }
-    for result in loud {
+    // A rollback stays one, whatever came after it.
+    let shown = |step: &&Outcome| loud.iter().any(|result| std::ptr::eq(*result, *step));
+    let back = run
+        .earlier
+        .iter()
+        .filter(|step| step.action == Action::RolledBack && !shown(step));
+    for result in back.chain(loud.iter().copied()) {
         let Some(what) = alarm(result) else {
             continue;
         };

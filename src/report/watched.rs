@@ -142,7 +142,10 @@ impl Watched {
                 None => all.results.push(result),
                 Some(known) => {
                     let before = std::mem::replace(known, result);
-                    if before.commit.is_some() {
+                    // Its step, or what the summary shows as long as nothing else
+                    // happens.
+                    let is_shown = known.is_quiet() && !before.is_quiet();
+                    if before.commit.is_some() || (is_shown && before.errors().next().is_none()) {
                         all.earlier.push(before);
                     }
                 }

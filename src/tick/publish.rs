@@ -3,6 +3,8 @@
 pub(super) mod api;
 mod rules;
 
+use tokio::time::Instant;
+
 use super::landed::Landed;
 use super::{Cluster, Decided, Tree, Via, World};
 use crate::error::{Error, Kind, Result};
@@ -50,13 +52,15 @@ impl World {
     }
 
     /// Moves the branch from `base` to `tip`, and brings the checkout along. What
-    /// is on the branch before the rest is goes from `decided` to `landed`.
+    /// is on the branch before the rest is goes from `decided` to `landed`. Through
+    /// GitHub's API no commit begins after `end`, and one that has begun is waited for.
     pub(super) async fn publish(
         &self,
         base: Oid,
         tip: Oid,
         decided: &mut Vec<Decided>,
         landed: &mut Landed,
+        end: Instant,
     ) -> Result<Published> {
         if base == tip {
             return Ok(Published::Nothing);
@@ -71,7 +75,7 @@ impl World {
         };
         match self.via {
             Via::Git | Via::PullRequest(_) => self.push(remote, base, tip).await,
-            Via::Api => self.land(base, tip, decided, landed).await,
+            Via::Api => self.land(base, tip, decided, landed, end).await,
         }
     }
 

@@ -20,8 +20,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 pub async fn tell_story(world: &World, run: &mut Run) {
     run.commits_at = world.notifier.commits().cloned();
     let mut wanted: BTreeMap<String, Collector> = run
-        .results
-        .iter()
+        .steps()
         .filter(|result| !result.is_quiet() && (result.is_active() || result.commit.is_some()))
         .map(|result| (result.canary.clone(), Collector::default()))
         .collect();

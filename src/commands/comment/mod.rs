@@ -19,15 +19,13 @@ use crate::github::{GitHub, Reaction, Remark, User};
 use crate::repo::Signature;
 use crate::report::{Run, diagnostics};
 use crate::settings::{Secrets, Settings};
+use crate::tick::PREFIX;
 use crate::{SaidIn, Saying, World, say};
 use event::Event;
 
 /// How old a comment may be: it was written about what its author saw. Runs wait
 /// for each other, and a workflow can be run again for weeks.
 const OLDEST: SignedDuration = SignedDuration::from_hours(1);
-
-/// Branches of the pull requests of rollouts: `weirkeeper/namespace/name`.
-const BRANCHES: &str = "weirkeeper/";
 
 pub(super) async fn run(
     options: &cli::Comment,
@@ -206,7 +204,8 @@ impl<'a> Asked<'a> {
         };
         let ours = &self.event.repository.full_name;
         let is_ours = repository.full_name.eq_ignore_ascii_case(ours);
-        let canary = head.branch.strip_prefix(BRANCHES);
+        let canary = head.branch.strip_prefix(PREFIX);
+        let canary = canary.and_then(|below| below.strip_prefix('/'));
         Ok(canary.filter(|_| is_ours).map(str::to_owned))
     }
 }
@@ -300,7 +299,10 @@ fn refusal(error: &Error) -> Vec<String> {
             let first = format!("nothing was done: {}", error.chain());
             std::iter::once(first).chain(places).chain(hints).collect()
         }
-        Kind::Remote | Kind::Internal => vec!["it failed, and nothing was done".to_owned()],
+        // A push or a request may have got through before it failed.
+        Kind::Remote | Kind::Internal => {
+            vec!["it failed; look at the run before you say it again".to_owned()]
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{Published, World};
 use crate::error::{Error, Result};
 use crate::github::{NewCommit, Refused};
@@ -10,6 +12,7 @@ use crate::repo::changes::{Made, Mode};
 use crate::repo::git::Oid;
 use crate::tick::Decided;
 use crate::tick::landed::Landed;
+use crate::tick::too_long;
 
 /// Most that one commit may carry, in bytes of base64.
 const MOST: usize = 40 << 20;
@@ -19,6 +22,10 @@ const TRIES: u32 = 3;
 
 /// The first wait between two of those; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How far beyond the end of the run a commit is waited for that was asked for
+/// before: whether it is on the branch decides who is told.
+const GRACE: Duration = Duration::from_mins(1);
 
 /// What became of one commit.
 enum Landing {
@@ -74,18 +81,25 @@ pub(in crate::tick) fn check(made: &Made) -> Result<()> {
 
 impl World {
     /// Has GitHub make the commits that lead from `base` to `tip`. Each step whose
-    /// commit is on the branch goes from `decided` to `landed` at once.
+    /// commit is on the branch goes from `decided` to `landed` at once. None begins
+    /// after `end`.
     pub(super) async fn land(
         &self,
         base: Oid,
         tip: Oid,
         decided: &mut Vec<Decided>,
         landed: &mut Landed,
+        end: Instant,
     ) -> Result<Published> {
         let mut expected = base.to_string();
         for made in self.repository.made_between(base, tip)? {
             check(&made)?;
-            match self.land_one(&made, &expected).await {
+            if Instant::now() >= end {
+                return Ok(Published::Refused(too_long(self.deadline)));
+            }
+            let landing = timeout_at(end + GRACE, self.land_one(&made, &expected)).await;
+            let late = |_| Landing::Refused(self.unknown(too_long(self.deadline)));
+            match landing.unwrap_or_else(late) {
                 Landing::Done(name) => {
                     tracing::debug!(commit = name, "landed");
                     landed.take(decided, &made.commit.to_string(), &name);

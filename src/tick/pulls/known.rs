@@ -9,7 +9,7 @@ use crate::repo::branch::Branch;
 use crate::repo::git::Oid;
 
 /// The branches of pull requests are `weirkeeper/<namespace>/<name>`.
-pub(super) const PREFIX: &str = "weirkeeper";
+pub(crate) const PREFIX: &str = "weirkeeper";
 
 /// The branch for the pull requests of a Canary, `namespace/name`.
 ///

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use self::known::Known;
+pub(crate) use self::known::PREFIX;
 use self::marker::Marker;
 use self::standing::{Open, Standing};
 use super::deciding::{Decided, decide_all};
@@ -111,7 +112,7 @@ async fn take_steps(
     loop {
         let (base, branches) = tokio::try_join!(
             world.load(),
-            world.repository.branches_below(remote, known::PREFIX)
+            world.repository.branches_below(remote, PREFIX)
         )?;
         let tree = world.tree(base).await?;
         let round = Round {
