@@ -129,13 +129,14 @@ fn of_error(error: &Error, result: Option<&Outcome>) -> Vec<Annotation> {
 
 /// A rollout that was rolled back or halted.
 fn of_way_back(result: &Outcome) -> Annotation {
-    let (what, rank) = match result.action {
-        Action::RolledBack if result.is_proposed() => {
-            ("is to be rolled back: merge the pull request", 0)
-        }
-        Action::RolledBack => ("was rolled back", 0),
-        _ if result.rollback_waits => ("waits to be rolled back: merge the pull request", 0),
-        _ => ("is halted", 1),
+    let (what, rank) = if result.action == Action::RolledBack && result.is_proposed() {
+        ("is to be rolled back: merge the pull request", 0)
+    } else if result.action == Action::RolledBack {
+        ("was rolled back", 0)
+    } else if result.rollback_waits {
+        ("waits to be rolled back", 0)
+    } else {
+        ("is halted", 1)
     };
     Annotation {
         severity: Severity::Warning,
