@@ -152,7 +152,12 @@ impl Decider<'_> {
 /// Decides, commits, publishes and tells.
 async fn run(world: &World, decider: &Decider<'_>, end: Instant) -> Result<Run> {
     if let Via::PullRequest(wanted) = &world.via {
-        return pulls::run(world, wanted, decider, end).await;
+        let mut run = pulls::run(world, wanted, decider, end).await?;
+        for result in &mut run.results {
+            // One that GitHub merges by itself goes on with time.
+            result.needs_person |= result.pull_request.is_some() && wanted.auto_merge.is_none();
+        }
+        return Ok(run);
     }
     let mut landed = Landed::default();
     let steps = take_steps(world, decider, &mut landed, end).await;

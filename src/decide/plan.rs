@@ -162,6 +162,9 @@ pub struct Plan {
     /// Of a plan that only counts failed checks: are they found again by a later
     /// tick (`analysis.catchUp`), when this plan is not carried out?
     pub counted_again: bool,
+    /// Does it hold until a person commits something? No time ends it; checks that
+    /// go on meanwhile may still take traffic back.
+    pub needs_person: bool,
 }
 
 /// A tick that came after its time.
@@ -242,6 +245,7 @@ impl Plan {
             next_step_at: None,
             late: None,
             counted_again: false,
+            needs_person: false,
         }
     }
 

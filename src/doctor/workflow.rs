@@ -36,17 +36,22 @@ impl Doctor {
         if takers.is_empty() {
             return vec![self.nobody()];
         }
+        // Others may begin sooner: what nothing else starts, the schedule of one does.
+        let scheduled = takers.iter().any(|caller| !caller.crons.is_empty());
         let all = takers.into_iter().map(async |caller| {
-            let mut found = caller.schedule(self);
+            let mut found = caller.schedule(self, scheduled);
             found.extend(caller.concurrency());
             for (job, step) in caller.steps() {
                 found.extend(caller.permissions(job, step, &self.needs(step, via)));
-                found.extend(step.credentials(job));
+                found.extend(step.credentials(job, via));
                 found.extend(step.length(job));
             }
             if found.is_empty() {
                 let crons = caller.crons.join("` and `");
-                let told = format!("takes steps by the schedule `{crons}`");
+                let told = match caller.crons.is_empty() {
+                    true => "takes steps beside the schedule of another workflow".to_owned(),
+                    false => format!("takes steps by the schedule `{crons}`"),
+                };
                 found.push(Finding::new(Area::Workflow, Level::Ok, told));
             }
             found.extend(self.at_github(caller).await);
@@ -166,8 +171,13 @@ impl Doctor {
 }
 
 impl Caller {
-    fn schedule(&self, doctor: &Doctor) -> Vec<Finding> {
+    /// `scheduled`: does this workflow, or another one that takes steps, have a
+    /// schedule?
+    fn schedule(&self, doctor: &Doctor, scheduled: bool) -> Vec<Finding> {
         if self.crons.is_empty() {
+            if scheduled {
+                return Vec::new();
+            }
             let finding = Finding::new(Area::Workflow, Level::Problem, "it has no schedule");
             return vec![finding.advise(
                 "a step is taken only when something starts it: add `on: schedule`, also as a \
@@ -223,9 +233,14 @@ impl Caller {
 
 impl Step {
     /// Who pushes: the token that is given, or the one that the checkout left?
-    fn credentials(&self, job: &read::Job) -> Option<Finding> {
+    /// The API takes the token of the workflow; a push and a fetch do not.
+    fn credentials(&self, job: &read::Job, via: CommitVia) -> Option<Finding> {
         let warning = |level, found: &str| Finding::new(Area::Workflow, level, found);
         match (self.token.is_some(), job.persists) {
+            (false, Some(false)) if self.via().unwrap_or(via) == CommitVia::Api => Some(
+                warning(Level::Warning, "nobody gives it a token to fetch with")
+                    .advise("give `token: ${{ github.token }}`: a private repository needs one"),
+            ),
             (false, Some(false)) => Some(
                 warning(Level::Problem, "nobody gives it a token to push with")
                     .advise("give `token: ${{ github.token }}`: the checkout left none"),
@@ -246,17 +261,28 @@ impl Step {
         if self.command != "watch" {
             return None;
         }
-        let length = self.input("for").unwrap_or("50m");
-        let length = parse_duration(length).ok()?;
+        let length = parse_duration(self.input("for").unwrap_or("50m")).ok()?;
+        // The last tick may begin at the end.
+        let tick = parse_duration(self.input("deadline").unwrap_or("10m")).ok()?;
         // GitHub's own limit is 6 hours.
         let timeout = SignedDuration::from_mins(job.timeout.unwrap_or(360));
-        (length >= timeout).then(|| {
-            let minutes = timeout.as_mins();
+        let minutes = timeout.as_mins();
+        let (level, found) = if length >= timeout {
             let found = format!("it watches as long as the job may last, {minutes} minutes");
-            Finding::new(Area::Workflow, Level::Problem, found).advise(
-                "set `for` a few minutes shorter than `timeout-minutes`: GitHub ends the job in \
-                 the middle, and nothing is reported",
-            )
-        })
+            (Level::Problem, found)
+        } else if length.saturating_add(tick) >= timeout {
+            let whole = length.saturating_add(tick).as_mins();
+            let found = format!(
+                "it watches for up to {whole} minutes with its last tick, and the job may last \
+                 {minutes}"
+            );
+            (Level::Warning, found)
+        } else {
+            return None;
+        };
+        Some(Finding::new(Area::Workflow, level, found).advise(
+            "set `timeout-minutes` longer than `for` and `deadline` together: GitHub ends the job \
+             in the middle, and nothing is reported",
+        ))
     }
 }

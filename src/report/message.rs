@@ -72,6 +72,7 @@ fn facts(outcome: &Outcome) -> Vec<(&'static str, String)> {
         ("Failed-Checks", Some(outcome.failed_checks.to_string())),
         ("Revision", outcome.revision.clone()),
         ("Comment", outcome.comment.clone()),
+        ("Co-authored-by", outcome.co_author.clone()),
     ]
     .into_iter()
     .filter_map(|(key, value)| Some((key, value?)))

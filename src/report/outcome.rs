@@ -72,6 +72,10 @@ pub struct Outcome {
     /// The comment that asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// The person who said it, `NAME <EMAIL>`, where the commit cannot have them as its
+    /// author.
+    #[serde(skip)]
+    pub co_author: Option<String>,
     /// The pull request that proposes the step, or that is waited for. What is said
     /// about the Canary afterwards is then what comes true by merging it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +101,9 @@ pub struct Outcome {
     /// What failed without keeping the tick from being taken: a gate that
     /// nobody could reach.
     pub failures: Vec<Error>,
+    /// Does it hold until a person does something, see [`Plan::needs_person`]?
+    #[serde(skip)]
+    pub needs_person: bool,
     /// The status before the tick.
     #[serde(skip)]
     pub before: Option<Box<Status>>,
@@ -221,6 +228,7 @@ impl Outcome {
             revision: Some(revision.to_owned()),
             commit: None,
             comment: None,
+            co_author: None,
             pull_request: None,
             rollback_waits: false,
             next_step_at: plan.next_step_at,
@@ -231,6 +239,7 @@ impl Outcome {
             metrics: plan.measurements.clone(),
             error: None,
             failures: Vec::new(),
+            needs_person: plan.needs_person || plan.action == Action::Suspended,
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
@@ -254,6 +263,7 @@ impl Outcome {
             revision: None,
             commit: None,
             comment: None,
+            co_author: None,
             pull_request: None,
             rollback_waits: false,
             next_step_at: None,
@@ -264,6 +274,7 @@ impl Outcome {
             metrics: Vec::new(),
             error: Some(error),
             failures: Vec::new(),
+            needs_person: false,
             before: before.cloned().map(Box::new),
             place: None,
             warnings: Vec::new(),
@@ -307,10 +318,23 @@ impl Outcome {
         self.rollback_waits || matches!(self.action, Action::RolledBack | Action::Halted)
     }
 
-    /// Is there more to come without anybody doing anything: a rollout under way,
-    /// something deferred, a new revision whose tick is not due yet?
+    /// Is there more to come without anybody doing anything: something that
+    /// [is open](Self::is_open), and that time or metrics can move? While requests go
+    /// to a canary its checks may take them back, whoever holds it.
     #[must_use]
     pub fn is_pending(&self) -> bool {
+        let before = self.before.as_deref();
+        let before = before.is_some_and(Status::is_exposed);
+        let is_exposed = self.mirrored || self.canary_weight.is_some_and(|weight| weight > 0);
+        let checks_go_on = self.action != Action::Suspended && (before || is_exposed);
+        let needs_person = self.needs_person && !checks_go_on && self.errors().next().is_none();
+        self.is_open() && !needs_person
+    }
+
+    /// Is there more to come: a rollout under way, something deferred, a new revision
+    /// whose tick is not due yet?
+    #[must_use]
+    pub fn is_open(&self) -> bool {
         let known = self.before.as_deref();
         let known = known.map(|status| status.last_applied_spec.as_str());
         let is_new = self.action == Action::NotDue && self.revision.as_deref() != known;

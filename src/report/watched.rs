@@ -163,6 +163,12 @@ impl Watched {
         self.run.results.iter().any(Outcome::is_pending)
     }
 
+    /// Is there more to come, if perhaps not by itself, see [`Outcome::is_open`]?
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.run.results.iter().any(Outcome::is_open)
+    }
+
     /// For the JSON output: the last results and errors, as those of one run, and
     /// every step with its time.
     ///

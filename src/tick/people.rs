@@ -2,7 +2,7 @@
 
 use super::choose::select;
 use super::deciding::{Decided, refuse_shared_targets};
-use super::{Decider, Tree, World, rescue, run};
+use super::{Decider, Tree, Via, World, rescue, run};
 use crate::api::{Said, Status};
 use crate::decide::{self, Facts, Word};
 use crate::error::{Error, Kind, Result};
@@ -86,6 +86,9 @@ impl Saying {
         }
         let mut outcome = Outcome::decided(manifest.id(), &facts.revision, before, &plan);
         outcome.comment = self.comment.as_ref().map(|comment| comment.url.to_string());
+        // The commits of GitHub's API have whom the token belongs to as their author.
+        let is_by_api = world.via == Via::Api && world.remote.is_some();
+        outcome.co_author = is_by_api.then(|| said.by.clone());
         outcome.place = manifest.error_at("metadata.name", "").location();
         outcome.warnings.clone_from(&rollout.warnings);
         outcome.failures.extend(failure);

@@ -95,6 +95,19 @@ fn a_person_too() {
         world.read("apps/podinfo/canary.yaml").contains("paused"),
         "{ran}"
     );
+    // GitHub's author is whom the token belongs to.
+    let message = git(&world.remote(), &["log", "-1", "--format=%B", "main"]);
+    let last = message.trim_end().lines().last();
+    assert_eq!(
+        last,
+        Some("Co-authored-by: Ann <ann@example.com>"),
+        "{message}"
+    );
+    let checked = world
+        .weirkeeper(["history", PODINFO, "--check"])
+        .run()
+        .exits(0);
+    assert!(checked.stdout.contains("paused by Ann"), "{checked}");
     is_brought_along(&world);
 }
 

@@ -341,6 +341,11 @@ fn a_workflow_that_is_not_written_well() {
             ),
             (permissions, ""),
         ],
+        vec![(token, "commit-via: api")],
+        vec![(
+            token,
+            "token: x\n          command: watch\n          for: 10m",
+        )],
         vec![(
             token,
             "token: ${{ github.token }}\n          commit-via: pull-request\n          extra-args: --redispatch",
@@ -395,7 +400,13 @@ fn a_workflow_that_is_not_written_well() {
     - give `token: ${{ github.token }}`: the checkout left none
 
     problem it watches as long as the job may last, 15 minutes
-    - set `for` a few minutes shorter than `timeout-minutes`: GitHub ends the job in the middle, and nothing is reported
+    - set `timeout-minutes` longer than `for` and `deadline` together: GitHub ends the job in the middle, and nothing is reported
+
+    warning nobody gives it a token to fetch with
+    - give `token: ${{ github.token }}`: a private repository needs one
+
+    warning it watches for up to 20 minutes with its last tick, and the job may last 15
+    - set `timeout-minutes` longer than `for` and `deadline` together: GitHub ends the job in the middle, and nothing is reported
 
     problem its token lacks `pull-requests: write, actions: write`
     - add `permissions: { contents: write, pull-requests: write, actions: write }` to the job
@@ -530,5 +541,34 @@ fn revisions_that_flux_runs() {
     insta::assert_snapshot!(runs("v1.2"), @"
     problem the cluster runs `v1.2`, which names no commit
     - spec.gitops.applied.query needs the revision as Flux writes it, `main@sha1:…`
+    ");
+}
+
+#[test]
+fn the_examples_that_belong_together() {
+    let (world, github) = world(&[]);
+    let folder = world.checkout().join(".github/workflows");
+    fs_err::remove_file(folder.join(FILE)).unwrap();
+    let write = |file: &str, text: &str| {
+        fs_err::write(folder.join(file), text).unwrap();
+        github.workflow(file, "active");
+    };
+    write("push.yml", include_str!("../../.github/examples/push.yml"));
+    write("flux.yml", include_str!("../../.github/examples/flux.yml"));
+    // Events alone start nothing that waits for time.
+    let alone = ask(&world, &github, "workflow");
+    assert_eq!(
+        alone.matches("problem it has no schedule").count(),
+        2,
+        "{alone}"
+    );
+    let scheduled = include_str!("../../.github/examples/scheduled.yml");
+    write("scheduled.yml", scheduled);
+    github.ran("scheduled.yml", 9, "schedule", "success", &world.now());
+    insta::assert_snapshot!(ask(&world, &github, "workflow"), @"
+    ok takes steps beside the schedule of another workflow
+    ok takes steps beside the schedule of another workflow
+    ok takes steps by the schedule `*/5 * * * *`
+    ok its schedule started it last at 2026-01-01T00:03:00Z
     ");
 }

@@ -291,6 +291,26 @@ fn the_next_job_begins_while_rollouts_are_under_way() {
 }
 
 #[test]
+fn a_rollout_that_waits_for_somebody_starts_no_next_job() {
+    // Held before it began: no request goes to the canary.
+    let world = released();
+    let call = world.weirkeeper(["pause", PODINFO, "--author", "A <a@example.com>"]);
+    call.run().exits(0);
+    let commits = world.commits();
+    let (github, call) = job(&world, &["--for", "10m"]);
+    let ran = call.run().exits(0);
+    assert_eq!(
+        (github.dispatched(), world.commits()),
+        (vec![], commits),
+        "{ran}"
+    );
+    let told = "no next job was started: what is under way waits for somebody to commit something";
+    assert!(ran.stdout.ends_with(&format!("{told}\n")), "{ran}");
+    // It goes to sleep for as long as it may.
+    assert!(ran.stdout.contains("watched for 3 ticks"), "{ran}");
+}
+
+#[test]
 fn what_keeps_the_next_job_from_being_started() {
     let world = paused();
     let refused = |arguments: &[&str], prepare: fn(&GitHub, &World)| {

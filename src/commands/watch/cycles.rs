@@ -18,6 +18,9 @@ const LONGEST: Duration = Duration::from_mins(5);
 /// The same where something is held that was due: nobody knows when it goes on.
 const HELD: Duration = Duration::from_secs(30);
 
+/// The same where only a person can make it go on: that is seen soon enough.
+const BY_HAND: Duration = LONGEST;
+
 /// When to end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -111,8 +114,11 @@ impl Trouble {
         {
             return Some(self.backoff());
         }
-        let pending = run.results.iter().filter(|result| result.is_pending());
-        let waits = pending.map(|result| self.until(result, clock));
+        let open = run.results.iter().filter(|result| result.is_open());
+        let waits = open.map(|result| match result.is_pending() {
+            true => self.until(result, clock),
+            false => BY_HAND,
+        });
         waits.min().map(|wait| wait.clamp(SHORTEST, LONGEST))
     }
 

@@ -81,8 +81,12 @@ impl Redispatch {
         clock: &Clock,
     ) -> Result<Option<String>> {
         let has_more = matches!(ended, Ended::TimeUsed | Ended::Terminated);
-        if !has_more || !watched.is_pending() {
+        if !has_more || !watched.is_open() {
             return Ok(None);
+        }
+        if !watched.is_pending() {
+            let why = "what is under way waits for somebody to commit something";
+            return Ok(Some(format!("no next job was started: {why}")));
         }
         if let Some(reason) = self.objection(clock).await? {
             return Ok(Some(format!("no next job was started: {reason}")));

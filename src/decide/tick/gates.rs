@@ -48,6 +48,7 @@ impl Tick<'_> {
                 what: said(refused),
                 mutes: refused.0.mutes_alert(),
                 in_git: false,
+                times_out: false,
             }));
         }
         let Some(gate) = self.gitops.gate(kind) else {
@@ -67,6 +68,7 @@ impl Tick<'_> {
             ),
             mutes: status.is_some_and(|status| status.since.is_some()),
             in_git: true,
+            times_out: gate.timeout().is_some(),
         }))
     }
 
@@ -232,7 +234,8 @@ impl Tick<'_> {
         Some(format!("{kind} was not approved within {limit}"))
     }
 
-    fn alert_unless_muted(&self, plan: Plan, closed: &Closed, reason: &str) -> Plan {
+    fn alert_unless_muted(&self, mut plan: Plan, closed: &Closed, reason: &str) -> Plan {
+        plan.needs_person = closed.in_git && !closed.times_out;
         match closed.mutes {
             true => plan,
             false => plan.alert(
@@ -251,6 +254,8 @@ pub(super) struct Closed {
     mutes: bool,
     /// Is it a person who is waited for, with a commit?
     in_git: bool,
+    /// Does time open it, or end the rollout?
+    times_out: bool,
 }
 
 /// A gate as it is written in the Canary.

@@ -23,7 +23,15 @@ impl Tick<'_> {
         if let Some(why) = &paused.reason {
             reason = format!("{reason}: {why}");
         }
-        Some(self.unchanged(Action::Held, reason))
+        Some(self.held_by_person(reason))
+    }
+
+    /// Holds until a person commits something.
+    pub(super) fn held_by_person(&self, reason: String) -> Plan {
+        Plan {
+            needs_person: true,
+            ..self.unchanged(Action::Held, reason)
+        }
     }
 
     fn frozen(&self) -> Option<Plan> {
@@ -32,7 +40,7 @@ impl Tick<'_> {
                 "" => format!("frozen by {FREEZE_FILE}"),
                 why => format!("frozen by {FREEZE_FILE}: {why}"),
             };
-            return Some(self.unchanged(Action::Held, reason));
+            return Some(self.held_by_person(reason));
         }
         let Closed { opens, shown } = windows::closed(self.gitops.windows(), self.now)?;
         let reason = match shown {
@@ -41,6 +49,7 @@ impl Tick<'_> {
         };
         let mut plan = self.unchanged(Action::Held, reason);
         plan.next_step_at = opens.or(plan.next_step_at);
+        plan.needs_person = opens.is_none();
         Some(plan)
     }
 }

@@ -310,15 +310,12 @@ impl<'a> Tick<'a> {
                 )
             }
         };
-        Some(self.unchanged(
-            Action::Held,
-            format!(
-                "{found} but the state says {}/{}: somebody changed it. \
-                 Set the weights back, accept them with `weirkeeper resume {}`, \
-                 or set spec.gitops.onDrift to follow",
-                recorded.primary, recorded.canary, self.id
-            ),
-        ))
+        Some(self.held_by_person(format!(
+            "{found} but the state says {}/{}: somebody changed it. \
+             Set the weights back, accept them with `weirkeeper resume {}`, \
+             or set spec.gitops.onDrift to follow",
+            recorded.primary, recorded.canary, self.id
+        )))
     }
 
     fn readiness(&self, workload: Workload) -> Stage<Readiness> {

@@ -1,5 +1,6 @@
 //! Workflow files, as far as they run Weirkeeper.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_yaml::Value;
@@ -47,12 +48,15 @@ pub(super) struct Job {
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) command: String,
-    /// The expression that gives the token.
+    /// The expression that gives the token to fetch and push with: `GITHUB_TOKEN` is
+    /// none, it is for the API alone.
     pub(super) token: Option<String>,
     /// Inputs of the action.
     inputs: Value,
     /// Arguments, of `run` or beside the inputs.
     arguments: String,
+    /// Variables of the environment that stand for options, `WEIRKEEPER_…`.
+    variables: BTreeMap<String, String>,
 }
 
 /// The workflows of the repository in `folder` that can be read.
@@ -144,10 +148,21 @@ impl Job {
 impl Step {
     fn read(step: &Value, env: &[&Value]) -> Option<Self> {
         let env = [env, &[&step["env"]]].concat();
-        let variable = |name: &str| {
-            let values = env.iter().rev().filter_map(|env| env[name].as_str());
-            values.map(str::to_owned).find(|value| !value.is_empty())
-        };
+        let all = env.iter().filter_map(|env| env.as_mapping()).flatten();
+        // Later ones, which are closer to the step, replace earlier ones, also when
+        // they are empty: as if they were not there.
+        let variables: BTreeMap<String, String> = all
+            .filter_map(|(name, value)| {
+                let name = name
+                    .as_str()
+                    .filter(|name| name.starts_with("WEIRKEEPER_"))?;
+                let value = match value {
+                    Value::Bool(value) => value.to_string(),
+                    value => value.as_str().unwrap_or_default().to_owned(),
+                };
+                Some((name.to_owned(), value))
+            })
+            .collect();
         let inputs = &step["with"];
         let input = |name: &str| inputs[name].as_str().filter(|text| !text.is_empty());
         let (command, arguments) = match (step["uses"].as_str(), step["run"].as_str()) {
@@ -164,15 +179,17 @@ impl Step {
         let token = input("token").map(str::to_owned);
         Some(Self {
             command,
-            token: token
-                .or_else(|| variable("WEIRKEEPER_TOKEN"))
-                .or_else(|| variable("GITHUB_TOKEN")),
+            token: token.or_else(|| {
+                let token = variables.get("WEIRKEEPER_TOKEN");
+                token.filter(|token| !token.is_empty()).cloned()
+            }),
+            variables,
             inputs: inputs.clone(),
             arguments,
         })
     }
 
-    /// The value of an input, or of the option of that name.
+    /// The value of an input, or of the option or variable of that name.
     pub(super) fn input(&self, name: &str) -> Option<&str> {
         let given = self.inputs[name].as_str().filter(|text| !text.is_empty());
         given.or_else(|| {
@@ -185,16 +202,23 @@ impl Step {
                     Some(_) | None => {}
                 }
             }
-            None
+            self.variable(name)
         })
     }
 
-    /// Is something switched on, by an input or an option?
+    fn variable(&self, name: &str) -> Option<&str> {
+        let name = name.to_uppercase().replace('-', "_");
+        let value = self.variables.get(&format!("WEIRKEEPER_{name}"))?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Is something switched on, by an input, an option or a variable?
     pub(super) fn has(&self, name: &str) -> bool {
         let value = &self.inputs[name];
         let option = format!("--{name}");
         value.as_bool() == Some(true)
             || value.as_str() == Some("true")
+            || self.variable(name) == Some("true")
             || self.arguments.split_whitespace().any(|word| word == option)
     }
 
@@ -288,5 +312,20 @@ mod tests {
             (Some("y"), Some("9m"))
         );
         assert_eq!((script.via(), script.input("only")), (None, None));
+        // What the action or the program does not push with.
+        let pushes = |text: &str| step(text).unwrap().token.is_some();
+        assert!(!pushes("{uses: a/weirkeeper@v0, env: {GITHUB_TOKEN: x}}"));
+        assert!(!pushes("{run: weirkeeper step, env: {GITHUB_TOKEN: x}}"));
+        assert!(pushes(
+            "{uses: a/weirkeeper@v0, env: {WEIRKEEPER_TOKEN: x}}"
+        ));
+        let by_env = step(
+            "{uses: a/weirkeeper@v0, env: {WEIRKEEPER_COMMIT_VIA: pull-request, \
+             WEIRKEEPER_REDISPATCH: true, WEIRKEEPER_FOR: 5m}, with: {commit-via: ''}}",
+        );
+        let by_env = by_env.unwrap();
+        assert_eq!(by_env.via(), Some(CommitVia::PullRequest));
+        assert!(by_env.has("redispatch") && !by_env.has("deployments"));
+        assert_eq!(by_env.input("for"), Some("5m"));
     }
 }

@@ -180,3 +180,28 @@ fn a_summary_fits_and_says_what_is_missing() {
     );
     assert_eq!(text.matches("```mermaid").count(), CHARTS);
 }
+
+#[test]
+fn what_happened_before_an_idle_end_is_shown() {
+    let mut end = idle_one("test/podinfo");
+    end.past = past();
+    let mut run = Run::new(vec![end, idle_one("shop/a")], None);
+    run.earlier = vec![advanced("test/podinfo"), rolled_back("test/podinfo")];
+    let text = shown(&run);
+    for part in [
+        "test/podinfo was rolled back",
+        "latency 812",
+        "| Check |",
+        "```mermaid",
+        "2 Canaries with nothing to do",
+    ] {
+        assert!(text.contains(part), "no {part}: {text}");
+    }
+    assert_eq!(text.matches("was rolled back").count(), 1, "{text}");
+    // A new attempt does not hide it.
+    let mut run = Run::new(vec![advanced("test/podinfo")], None);
+    run.earlier = vec![rolled_back("test/podinfo")];
+    let text = shown(&run);
+    assert_eq!(text.matches("was rolled back").count(), 1, "{text}");
+    assert!(text.contains("20 → 30"), "{text}");
+}

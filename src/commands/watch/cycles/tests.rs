@@ -175,3 +175,28 @@ async fn a_signal_ends_it_after_the_tick_under_way() {
         assert_eq!((ticks, watched.ticks), (1, 1));
     }
 }
+
+#[tokio::test]
+async fn what_only_a_person_can_move_is_looked_at_seldom() {
+    let held = |canary_weight| {
+        let mut held = result(Action::Held, Phase::Progressing, Some(0));
+        (held.needs_person, held.canary_weight) = (true, Some(canary_weight));
+        held
+    };
+    assert!(!held(0).is_pending() && held(0).is_open());
+    // Its checks go on, and may take the traffic back.
+    assert!(held(10).is_pending());
+    let mut failed = held(0);
+    failed.failures.push(Error::remote("nobody answers"));
+    assert!(failed.is_pending());
+    let mut suspended = held(10);
+    suspended.action = Action::Suspended;
+    assert!(!suspended.is_pending() && suspended.is_open());
+    let runs = [
+        Ok(Run::new(vec![held(0)], None)),
+        Ok(Run::new(vec![held(10)], None)),
+        run(Action::Succeeded, Phase::Succeeded, None),
+    ];
+    let (times, ended, _) = watch(runs, 3000).await;
+    assert_eq!((times, ended), (vec![0, 300, 330], Ended::NothingActive));
+}
