@@ -89,7 +89,7 @@ pub(super) fn fill(
 fn share(facts: &Facts) -> i64 {
     match facts.routed {
         Routed::Missing => 0,
-        _ => facts.routed.traffic().percent(),
+        Routed::Even(_) | Routed::Uneven(_) => facts.routed.traffic().percent(),
     }
 }
 

@@ -156,9 +156,9 @@ impl Step {
                 let name = name
                     .as_str()
                     .filter(|name| name.starts_with("WEIRKEEPER_"))?;
-                let value = match value {
-                    Value::Bool(value) => value.to_string(),
-                    value => value.as_str().unwrap_or_default().to_owned(),
+                let value = match value.as_bool() {
+                    Some(value) => value.to_string(),
+                    None => value.as_str().unwrap_or_default().to_owned(),
                 };
                 Some((name.to_owned(), value))
             })

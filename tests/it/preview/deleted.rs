@@ -42,6 +42,9 @@ fn merged(pull: &Pull<'_>, steps: usize) -> Vec<String> {
         .collect()
 }
 
+/// A way in which a Canary goes.
+type Way = fn(&Path);
+
 #[test]
 fn at_rest_nothing_is_left_to_do() {
     let world = World::of("podinfo");
@@ -139,7 +142,7 @@ fn where_no_step_sees_it_the_canary_keeps_its_share() {
             fs_err::write(&path, text.replacen(" for the Canary ", "# For ", 1)).unwrap();
         }
     };
-    let ways: [(fn(&Path), &str); 3] = [
+    let ways: [(Way, &str); 3] = [
         (hidden, "no step is taken any more; the canary keeps 25 %"),
         (
             unreadable,
