@@ -3,7 +3,7 @@
 //! Both sides of the change are read and judged as a tick would, the Canaries that
 //! differ are run ahead with the best answers, and their first steps are carried out
 //! in memory. Nothing is written and nobody is asked here; who may be asked about the
-//! primary is [`measure`]'s business.
+//! primary is [`measure()`]'s business.
 //!
 //! The change is a stranger's. What costs time or room is bounded: the whole by the
 //! time limit, what is shown by the limits here.

@@ -104,7 +104,7 @@ fn a_person_too() {
         "{message}"
     );
     let checked = world
-        .weirkeeper(["history", PODINFO, "--check"])
+        .weirkeeper(["history", PODINFO])
         .run()
         .exits(0);
     assert!(checked.stdout.contains("paused by Ann"), "{checked}");

@@ -355,7 +355,7 @@ fn a_step_is_not_lost_when_github_does_not_show_it() {
     let forbidden = "Resource not accessible by integration";
     for (refusal, said) in [
         (refusal("POST", 403, forbidden), "`deployments: write`"),
-        (refusal("GET", 403, forbidden), "`deployments: read`"),
+        (refusal("GET", 403, forbidden), "`deployments: write`"),
         (refusal("GET", 404, "Not Found"), "404"),
         (refusal("POST", 422, "Validation Failed"), "422"),
         (refusal("POST", 409, "Conflict"), "409"),

@@ -91,6 +91,12 @@ fn no_prometheus() {
     test/podinfo  Progressing  75/25  held
       nobody to ask whether podinfo-primary is ready: give --prometheus or spec.metricsServer, or set spec.gitops.readiness.from to none
       next step not before 2026-01-01T00:06:00Z
+    ----- stderr
+    warning: test/podinfo has traffic on the canary, and nobody judges it: nobody to ask whether podinfo-primary is ready: give --prometheus or spec.metricsServer, or set spec.gitops.readiness.from to none
+     --> apps/podinfo/canary.yaml:5:9
+      |
+    5 |   name: podinfo
+      |         ^^^^^^^ metadata.name
     ");
 }
 
