@@ -27,8 +27,9 @@ pub(super) async fn decide(
         rolled_back.outcome.failures.insert(0, error);
         return rolled_back;
     }
-    let checked = rollout::check(manifest, now).ok();
-    let status = checked.and_then(|checked| checked.canary.status);
+    // Whatever is wrong with the rest: a rollout that is under way stays one.
+    let status = manifest.value.get("status").cloned();
+    let status = status.and_then(|status| serde_yaml::from_value::<Status>(status).ok());
     Decided {
         outcome: Outcome::failed(manifest.id(), status.as_ref(), error),
         work: None,

@@ -292,8 +292,9 @@ fn the_next_job_begins_while_rollouts_are_under_way() {
 
 #[test]
 fn a_rollout_that_waits_for_somebody_starts_no_next_job() {
-    // Held before it began: no request goes to the canary.
+    // Held before it has traffic: no request goes to the canary.
     let world = released();
+    drop(world.until("started"));
     let call = world.weirkeeper(["pause", PODINFO, "--author", "A <a@example.com>"]);
     call.run().exits(0);
     let commits = world.commits();

@@ -146,7 +146,7 @@ fn what_it_looks_like() {
       canary 25 → 50 %
       proposed: it counts once pull request #1 is merged
       pass: request-success-rate 99.9 (min 99)
-      pull request #1 https://github.com/me/fleet/pull/1
+      pull request #1 https://github.com/me/fleet/pull/1: nothing happens before it is merged
     ");
     let pull = there.github.pull();
     assert_eq!((&*pull.head, &*pull.base), (BRANCH, "main"));
