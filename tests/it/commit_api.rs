@@ -103,10 +103,7 @@ fn a_person_too() {
         Some("Co-authored-by: Ann <ann@example.com>"),
         "{message}"
     );
-    let checked = world
-        .weirkeeper(["history", PODINFO])
-        .run()
-        .exits(0);
+    let checked = world.weirkeeper(["history", PODINFO]).run().exits(0);
     assert!(checked.stdout.contains("paused by Ann"), "{checked}");
     is_brought_along(&world);
 }
