@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::branch::{Branch, parse_oid};
 use super::git::{Oid, Repository};
 use super::process::Call;
-use super::push::{Pushed, is_race, ref_answer, refusal};
+use super::push::Pushed;
 use super::transport::{Way, failed};
 use crate::error::Result;
 
@@ -52,39 +52,6 @@ impl Repository {
         expected: Option<Oid>,
         new: Oid,
     ) -> Result<Pushed> {
-        let reference = branch.reference();
-        // Nothing after the colon: it must not be there.
-        let known = expected.map(|oid| oid.to_string()).unwrap_or_default();
-        let lease = format!("--force-with-lease={reference}:{known}");
-        let refspec = format!("{new}:{reference}");
-        let call = Call::new([
-            "push",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            &lease,
-        ]);
-        let answer = self
-            .talk(Way::Push, remote, call.values([remote, &refspec]))
-            .await?;
-        let stdout = self.options.clean(&String::from_utf8_lossy(&answer.stdout));
-        let reason = match ref_answer(&stdout, &reference) {
-            Some((' ' | '+' | '*', _)) => return Ok(Pushed::Done),
-            // The very same commit, of this run or of another one.
-            Some(('=', _)) if expected == Some(new) => return Ok(Pushed::Done),
-            Some(('=', _)) => return Ok(Pushed::Moved),
-            Some(('!', reason)) if is_race(reason) => return Ok(Pushed::Moved),
-            Some((_, reason)) => reason,
-            None => return Err(failed(Way::Push, remote, &answer)),
-        };
-        let branches = self.remote_branches(remote).await?;
-        let mut found = branches.iter().filter(|(name, _)| name == branch.name());
-        let tip = found.next().map(|(_, tip)| *tip);
-        Ok(match tip {
-            tip if tip == Some(new) => Pushed::Done,
-            tip if tip != expected => Pushed::Moved,
-            _ => Pushed::Refused(refusal(branch, remote, reason, &answer)),
-        })
+        self.swap_remote(branch, remote, expected, new).await
     }
 }

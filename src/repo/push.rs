@@ -37,8 +37,22 @@ impl Repository {
         new: Oid,
     ) -> Result<Pushed> {
         self.check_descent(expected, new)?;
+        self.swap_remote(branch, remote, Some(expected), new).await
+    }
+
+    /// The compare-and-swap: `branch` at the remote goes from `expected`, `None` for a branch that is
+    /// not there, to `new`, or nothing happens.
+    pub(super) async fn swap_remote(
+        &self,
+        branch: &Branch,
+        remote: &str,
+        expected: Option<Oid>,
+        new: Oid,
+    ) -> Result<Pushed> {
         let reference = branch.reference();
-        let lease = format!("--force-with-lease={reference}:{expected}");
+        // Nothing after the colon: it must not be there.
+        let known = expected.map(|oid| oid.to_string()).unwrap_or_default();
+        let lease = format!("--force-with-lease={reference}:{known}");
         let refspec = format!("{new}:{reference}");
         let call = Call::new([
             "push",
@@ -53,6 +67,7 @@ impl Repository {
         let stdout = self.options.clean(&String::from_utf8_lossy(&answer.stdout));
         match ref_answer(&stdout, &reference) {
             Some((' ' | '+' | '*', _)) => Ok(Pushed::Done),
+            Some(('=', _)) if expected == Some(new) => Ok(Pushed::Done),
             // Another run of this second made the very same commit; it took the step.
             Some(('=', _)) => Ok(Pushed::Moved),
             Some(('!', reason)) if is_race(reason) => Ok(Pushed::Moved),
@@ -69,7 +84,7 @@ impl Repository {
         &self,
         branch: &Branch,
         remote: &str,
-        (expected, new): (Oid, Oid),
+        (expected, new): (Option<Oid>, Oid),
         reason: &str,
         answer: &Answer,
     ) -> Result<Pushed> {
@@ -81,7 +96,7 @@ impl Repository {
         if tip == Some(new) {
             return Ok(Pushed::Done);
         }
-        if tip != Some(expected) {
+        if tip != expected {
             return Ok(Pushed::Moved);
         }
         Ok(Pushed::Refused(refusal(branch, remote, reason, answer)))
@@ -107,7 +122,7 @@ impl Repository {
 }
 
 /// The flag and summary for `reference` in the output of `push --porcelain`.
-pub(super) fn ref_answer<'a>(stdout: &'a str, reference: &str) -> Option<(char, &'a str)> {
+fn ref_answer<'a>(stdout: &'a str, reference: &str) -> Option<(char, &'a str)> {
     stdout.lines().find_map(|line| {
         let mut fields = line.splitn(3, '\t');
         let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
@@ -118,7 +133,7 @@ pub(super) fn ref_answer<'a>(stdout: &'a str, reference: &str) -> Option<(char, 
 }
 
 /// Whether a rejection can only mean that the branch is not where it was.
-pub(super) fn is_race(reason: &str) -> bool {
+fn is_race(reason: &str) -> bool {
     const LOCAL: [&str; 4] = [
         "stale info",
         "fetch first",
@@ -137,7 +152,7 @@ pub(super) fn is_race(reason: &str) -> bool {
         || (reason.starts_with("[remote rejected]") && any(&REMOTE))
 }
 
-pub(super) fn refusal(branch: &Branch, remote: &str, reason: &str, answer: &Answer) -> Error {
+fn refusal(branch: &Branch, remote: &str, reason: &str, answer: &Answer) -> Error {
     let said = answer
         .stderr
         .lines()

@@ -130,8 +130,8 @@ fn text_of_others_is_data() {
         "#1 ",
         "](http:",
         "\n## x",
-        "</details>\\`",
-        "<b>\\[",
+        "</details>`",
+        "<b>[",
     ] {
         assert!(!outside.contains(sign), "{sign}: {outside}");
     }

@@ -372,11 +372,11 @@ fn the_base_is_named_found_or_asked_for() {
     let ran = pull.preview(&["--base", "nowhere"]).run().exits(2);
     assert!(ran.stderr.contains("`nowhere` names no commit"), "{ran}");
     // Nobody is led to take it for an option.
-    let ran = pull
-        .preview(&["--base=--upload-pack=touch /tmp/x"])
-        .run()
-        .exits(2);
+    let marker = world.path().join("marker");
+    let option = format!("--base=--upload-pack=touch {}", marker.display());
+    let ran = pull.preview(&[&option]).run().exits(2);
     assert!(ran.stderr.contains("names no commit"), "{ran}");
+    assert!(!marker.exists(), "{ran}");
 }
 
 #[test]

@@ -49,10 +49,21 @@ fn a_dry_run_changes_nothing() {
     let ran = dry(&there).exits(0);
     assert!(line(&ran.result(PODINFO)).contains("restarted"), "{ran}");
     assert_eq!(ran.result(PODINFO)["pullRequest"]["number"], 1);
+    assert_eq!(there.writes(asked), Vec::<String>::new());
+}
+
+#[test]
+fn a_retry_that_writes_nothing_opens_nothing() {
+    let there = Protected::begun();
+    assert!(there.tick().contains("50/50 advanced"));
+    let asked = there.asked();
     there.github.close(1);
     let retry = ["retry", PODINFO, "--dry-run", "--author", "A <a@b>"];
     let ran = there.at_github(there.world.weirkeeper(retry)).run();
-    assert!(!ran.stdout.contains("is open again"), "{ran}");
+    assert!(
+        ran.stdout.contains("pull request #1 would be opened again"),
+        "{ran}"
+    );
     assert_eq!(there.writes(asked), Vec::<String>::new());
 }
 
