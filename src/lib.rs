@@ -34,6 +34,7 @@ pub mod decide;
 pub mod diagnostic;
 pub mod doctor;
 pub mod error;
+pub mod gateway;
 pub mod github;
 pub mod http;
 mod lint;

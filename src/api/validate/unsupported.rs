@@ -29,20 +29,12 @@ pub(super) fn not_yet(path: FieldPath, what: &str, hint: &str) -> Problem {
 }
 
 fn of_gitops(found: &mut Vec<Problem>, path: &FieldPath, gitops: &GitOps) {
-    for (at, set, what, hint) in [
-        (
-            path.key("gateway"),
-            gitops.gateway.is_some(),
-            "choosing a gateway implementation",
-            "remove it",
-        ),
-        (
-            path.key("observedShare"),
-            gitops.observed_share == ObservedShare::Hold,
-            "holding for the observed share",
-            "use `observedShare: warn`",
-        ),
-    ] {
+    for (at, set, what, hint) in [(
+        path.key("observedShare"),
+        gitops.observed_share == ObservedShare::Hold,
+        "holding for the observed share",
+        "use `observedShare: warn`",
+    )] {
         if set {
             found.push(not_yet(at, what, hint).at_key());
         }
