@@ -11,8 +11,8 @@ pub struct ProviderType {
     pub address: Address,
     /// `spec.provider.secretRef`.
     pub secret: Wanted,
-    /// The keys of the Secret that are read. All of them are wanted when the Secret
-    /// is [`Wanted::Yes`].
+    /// The keys of the Secret that are read: all of them, but for `prometheus`, which
+    /// takes `token` or the other two, and `stackdriver`.
     pub keys: &'static [&'static str],
     /// `spec.provider.headers`.
     pub headers: Wanted,
@@ -77,6 +77,7 @@ impl ProviderType {
         Self {
             name: "influxdb",
             title: "InfluxDB",
+            secret: Wanted::Maybe,
             keys: &["token", "org"],
             ..PLAIN
         },

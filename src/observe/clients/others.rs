@@ -8,7 +8,9 @@ use super::{Clients, in_template, not_sent, whose};
 use crate::api::{Address, MetricProvider, MetricTemplate, ProviderType, Wanted};
 use crate::error::{Error, Result};
 use crate::http::Options;
-use crate::observe::metrics::{Access, Datadog, Keys, Provider};
+use crate::observe::metrics::{
+    Access, Datadog, Dynatrace, Graphite, InfluxDb, Keys, NewRelic, Provider, Splunk,
+};
 use crate::settings::address;
 
 /// Hosts of providers that a template may name besides the default, as `*.` and what a
@@ -87,6 +89,11 @@ impl Clients {
         };
         let made = match kind.name {
             "datadog" => Datadog::new(&access).map(|made| Provider::Datadog(Arc::new(made))),
+            "dynatrace" => Dynatrace::new(&access).map(|made| Provider::Dynatrace(Arc::new(made))),
+            "graphite" => Graphite::new(&access).map(|made| Provider::Graphite(Arc::new(made))),
+            "influxdb" => InfluxDb::new(&access).map(|made| Provider::InfluxDb(Arc::new(made))),
+            "newrelic" => NewRelic::new(&access).map(|made| Provider::NewRelic(Arc::new(made))),
+            "splunk" => Splunk::new(&access).map(|made| Provider::Splunk(Arc::new(made))),
             other => Err(Error::internal(format!("nobody asks {other}"))),
         };
         let name = &template.metadata.name;
@@ -120,11 +127,8 @@ impl Clients {
                 return Err(Error::document(format!("{what} is missing"))
                     .hint(format!("say where {} is", kind.title)));
             }
-            // Flagger asks Splunk by websocket, which is the same address.
-            (given, _) => match given.strip_prefix("ws") {
-                Some(rest) if kind.name == "splunk" => format!("http{rest}"),
-                Some(_) | None => given.to_owned(),
-            },
+            (given, _) if kind.name == "splunk" => stream(given),
+            (given, _) => given.to_owned(),
         };
         let what = in_template(template, "address");
         let named = address(&what, &text)
@@ -132,6 +136,16 @@ impl Clients {
         let replaced = self.settings.replaced.get(named.as_str());
         Ok(replaced.cloned().unwrap_or(named))
     }
+}
+
+/// The address at which Splunk runs programs. Flagger has it as that of a websocket, or
+/// of the API beside it.
+fn stream(given: &str) -> String {
+    let given = match given.strip_prefix("ws") {
+        Some(rest) => format!("http{rest}"),
+        None => given.to_owned(),
+    };
+    given.replacen("://api.", "://stream.", 1)
 }
 
 /// Does the address belong to the provider itself?

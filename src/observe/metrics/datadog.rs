@@ -42,7 +42,7 @@ struct One {
     expression: Option<String>,
     metric: Option<String>,
     scope: Option<String>,
-    /// Documented as milliseconds, and seconds in each answer of Datadog.
+    /// Seconds between points in the answers, milliseconds in the documentation.
     interval: Option<i64>,
 }
 
@@ -81,7 +81,8 @@ impl Datadog {
         at: Timestamp,
     ) -> Result<Answered> {
         let to = at.as_second();
-        let from = to - window.saturating_mul(LOOK_BACK).as_secs();
+        let asked = window.saturating_mul(LOOK_BACK);
+        let from = to - asked.as_secs();
         let (from, to) = (from.to_string(), to.to_string());
         let parameters = [("query", query), ("from", &from), ("to", &to)];
         let answer = self.0.ask(self.0.get("api/v1/query", &parameters)).await?;
@@ -90,13 +91,14 @@ impl Datadog {
             let text = found.error.unwrap_or_default();
             return Err(self.0.rejected(&text, query));
         }
-        let series: Vec<Series> = found.series.iter().map(One::series).collect();
+        let series: Vec<Series> = found.series.iter().map(|one| one.series(asked)).collect();
         Ok(newest_complete(&series, window, at))
     }
 }
 
 impl One {
-    fn series(&self) -> Series {
+    /// The points of the time that was `asked` for.
+    fn series(&self, asked: SignedDuration) -> Series {
         let points = self.pointlist.iter().filter_map(|(millis, value)| {
             let at = SignedDuration::try_from_secs_f64(*millis / 1000.0).ok()?;
             let at = Timestamp::from_duration(at).ok()?;
@@ -105,7 +107,13 @@ impl One {
         Series {
             name: self.to_string(),
             points: points.collect(),
-            step: self.interval.map(SignedDuration::from_secs),
+            step: self
+                .interval
+                .map(|interval| match SignedDuration::from_secs(interval) {
+                    // No bucket is longer than all of them.
+                    long if long > asked => SignedDuration::from_millis(interval),
+                    seconds => seconds,
+                }),
         }
     }
 }

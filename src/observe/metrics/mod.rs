@@ -1,10 +1,15 @@
 //! Metrics: who is asked, and with which query.
 
 mod datadog;
+mod dynatrace;
+mod graphite;
+mod influxdb;
+mod newrelic;
 mod points;
 pub mod prometheus;
 mod provider;
 pub mod remote;
+mod splunk;
 #[cfg(test)]
 mod testing;
 
@@ -12,9 +17,14 @@ use crate::api::Metric;
 use crate::template::{QueryVars, TemplateError, render_query};
 
 pub use datadog::Datadog;
+pub use dynatrace::Dynatrace;
+pub use graphite::Graphite;
+pub use influxdb::InfluxDb;
+pub use newrelic::NewRelic;
 pub use prometheus::{Prometheus, PrometheusConfig};
 pub use provider::{Answered, Provider};
 pub use remote::{Access, Keys};
+pub use splunk::Splunk;
 
 /// Intervals of a metric that some providers are asked about, as Flagger does: their
 /// points come late.

@@ -96,14 +96,28 @@ pub(super) fn named(name: &str) -> String {
 }
 
 impl Series {
-    /// The length of a bucket: as the points are apart, else as the provider says, else
-    /// nothing.
+    /// Without what ended before `oldest` and is not of the last bucket that can be over.
+    pub(super) fn since(mut self, oldest: Timestamp, at: Timestamp) -> Self {
+        let step = self.step();
+        let last = step.checked_mul(2).and_then(|two| at.checked_sub(two).ok());
+        let last = last.unwrap_or(oldest);
+        self.points.retain(|point| {
+            let ends = point.at.checked_add(step).unwrap_or(Timestamp::MAX);
+            ends >= oldest || point.at > last
+        });
+        // What is left may be further apart, or alone.
+        self.step = Some(step);
+        self
+    }
+
+    /// The length of a bucket: as the nearest points are apart, or less if the provider
+    /// says so; nothing when neither is known.
     fn step(&self) -> SignedDuration {
         let mut times: Vec<Timestamp> = self.points.iter().map(|point| point.at).collect();
         times.sort_unstable();
         times.dedup();
         let apart = times.windows(2).map(|pair| pair[1].duration_since(pair[0]));
-        apart.min().or(self.step).unwrap_or_default()
+        apart.chain(self.step).min().unwrap_or_default()
     }
 }
 

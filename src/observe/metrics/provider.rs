@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Datadog, Prometheus};
+use super::{Datadog, Dynatrace, Graphite, InfluxDb, NewRelic, Prometheus, Splunk};
 use crate::decide::{Reading, Times};
 use crate::error::Result;
 
@@ -48,6 +48,16 @@ pub enum Provider {
     Prometheus(Arc<Prometheus>),
     /// Datadog.
     Datadog(Arc<Datadog>),
+    /// Dynatrace.
+    Dynatrace(Arc<Dynatrace>),
+    /// Graphite.
+    Graphite(Arc<Graphite>),
+    /// InfluxDB 2.
+    InfluxDb(Arc<InfluxDb>),
+    /// New Relic.
+    NewRelic(Arc<NewRelic>),
+    /// Splunk Observability.
+    Splunk(Arc<Splunk>),
 }
 
 impl Provider {
@@ -57,6 +67,11 @@ impl Provider {
         match self {
             Self::Prometheus(prometheus) => prometheus.address(),
             Self::Datadog(datadog) => datadog.address(),
+            Self::Dynatrace(dynatrace) => dynatrace.address(),
+            Self::Graphite(graphite) => graphite.address(),
+            Self::InfluxDb(influxdb) => influxdb.address(),
+            Self::NewRelic(newrelic) => newrelic.address(),
+            Self::Splunk(splunk) => splunk.address(),
         }
     }
 
@@ -65,7 +80,12 @@ impl Provider {
     pub fn prometheus(&self) -> Option<&Prometheus> {
         match self {
             Self::Prometheus(prometheus) => Some(prometheus),
-            Self::Datadog(_) => None,
+            Self::Datadog(_)
+            | Self::Dynatrace(_)
+            | Self::Graphite(_)
+            | Self::InfluxDb(_)
+            | Self::NewRelic(_)
+            | Self::Splunk(_) => None,
         }
     }
 
@@ -84,6 +104,11 @@ impl Provider {
         match self {
             Self::Prometheus(prometheus) => prometheus.instant(query, at).await,
             Self::Datadog(datadog) => datadog.instant(query, window, at).await,
+            Self::Dynatrace(dynatrace) => dynatrace.instant(query, window, at).await,
+            Self::Graphite(graphite) => graphite.instant(query, window, at).await,
+            Self::InfluxDb(influxdb) => influxdb.instant(query, window, at).await,
+            Self::NewRelic(newrelic) => newrelic.instant(query, window, at).await,
+            Self::Splunk(splunk) => splunk.instant(query, window, at).await,
         }
     }
 

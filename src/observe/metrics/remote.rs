@@ -17,6 +17,9 @@ use crate::settings::Secrets;
 
 pub(super) use explain::shortened;
 
+/// Keys of a Secret that are none: names of users, organisations and accounts.
+const NO_SECRETS: [&str; 4] = ["username", "org", "project", "newrelic_account_id"];
+
 /// Whom to ask, and with which credentials.
 #[derive(Debug)]
 pub struct Access<'a> {
@@ -134,7 +137,14 @@ impl Remote {
         }
         let mut hidden = Vec::new();
         for key in access.kind.keys {
-            hidden.extend(access.keys.get(key)?);
+            if !NO_SECRETS.contains(key) {
+                hidden.extend(access.keys.get(key)?);
+            }
+        }
+        for (_, value) in headers {
+            // Also as it is sent: `Basic bWU6cHc=`.
+            let coded = value.expose_secret().strip_prefix("Basic ");
+            hidden.extend(coded.map(SecretString::from));
         }
         let password = access.address.password().unwrap_or_default();
         hidden.extend((!password.is_empty()).then(|| SecretString::from(password)));
@@ -187,11 +197,24 @@ impl Remote {
     /// # Errors
     /// When there is no complete answer, or it has another status.
     pub async fn ask(&self, request: RequestBuilder) -> Result<Answer> {
+        self.ask_until(request, |_body| false).await
+    }
+
+    /// Like [`Remote::ask`], and takes a body for whole when `is_over` says so, which a
+    /// server that streams may not.
+    ///
+    /// # Errors
+    /// As [`Remote::ask`].
+    pub async fn ask_until(
+        &self,
+        request: RequestBuilder,
+        is_over: fn(&[u8]) -> bool,
+    ) -> Result<Answer> {
         let request = request.headers(self.headers.clone()).build();
         let request = request.map_err(|error| {
             Error::internal("the query cannot be put into a request").because(error.without_url())
         })?;
-        let answer = match self.client.send_query(request).await {
+        let answer = match self.client.send_query_until(request, is_over).await {
             Err(failure) => return Err(self.unanswered(failure)),
             Ok(answer) => answer,
         };

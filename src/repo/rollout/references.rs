@@ -216,15 +216,7 @@ fn unrendered(path: FieldPath, what: &str, mut error: TemplateError) -> Problem 
 }
 
 /// Types that this version does not ask.
-const NOT_YET: [&str; 7] = [
-    "cloudwatch",
-    "dynatrace",
-    "graphite",
-    "influxdb",
-    "newrelic",
-    "splunk",
-    "stackdriver",
-];
+const NOT_YET: [&str; 2] = ["cloudwatch", "stackdriver"];
 
 /// Refuses providers that cannot be asked from outside of the cluster.
 fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
