@@ -1,5 +1,6 @@
 //! Metrics: who is asked, and with which query.
 
+pub mod cloud;
 pub mod prometheus;
 
 use crate::api::Metric;
