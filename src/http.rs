@@ -267,12 +267,17 @@ fn never(_body: &[u8]) -> bool {
     false
 }
 
-fn reqwest_client(options: &Options) -> Result<reqwest::Client> {
+/// Chooses ring for cryptography, for what has no [`Client`] of ours.
+pub(crate) fn choose_cryptography() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // An error means that somebody else chose a provider before: fine, too.
         drop(rustls::crypto::ring::default_provider().install_default());
     });
+}
+
+fn reqwest_client(options: &Options) -> Result<reqwest::Client> {
+    choose_cryptography();
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(options.connect_timeout)

@@ -1,5 +1,6 @@
 //! Metrics: who is asked.
 
+pub mod cloud;
 mod datadog;
 mod dynatrace;
 mod graphite;
