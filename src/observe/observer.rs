@@ -88,6 +88,9 @@ impl Observer {
                 Probe::Applied => {
                     return Err(Error::internal("whoever knows the repository answers this"));
                 }
+                Probe::Evidence => {
+                    return Err(Error::internal("nobody knows the gateway"));
+                }
                 Probe::Webhook { index, phase } => {
                     Answer::Webhook(self.webhook(subject, *index, *phase).await?)
                 }

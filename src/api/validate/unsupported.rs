@@ -1,6 +1,6 @@
 //! What is valid but cannot be carried out by this version.
 
-use crate::api::{Canary, FieldPath, GitOps, ObservedShare, Problem, PromotionMode};
+use crate::api::{Canary, FieldPath, GitOps, Problem, PromotionMode};
 
 /// What this version cannot carry out yet. A Canary with an error here must not
 /// be stepped: its release would not be judged as its author asks.
@@ -29,22 +29,9 @@ pub(super) fn not_yet(path: FieldPath, what: &str, hint: &str) -> Problem {
 }
 
 fn of_gitops(found: &mut Vec<Problem>, path: &FieldPath, gitops: &GitOps) {
-    for (at, set, what, hint) in [
-        (
-            path.key("gateway"),
-            gitops.gateway.is_some(),
-            "choosing a gateway implementation",
-            "remove it",
-        ),
-        (
-            path.key("observedShare"),
-            gitops.observed_share == ObservedShare::Hold,
-            "holding for the observed share",
-            "use `observedShare: warn`",
-        ),
-    ] {
-        if set {
-            found.push(not_yet(at, what, hint).at_key());
-        }
+    if gitops.gateway.is_some() {
+        let at = path.key("gateway");
+        let what = "choosing a gateway implementation";
+        found.push(not_yet(at, what, "remove it").at_key());
     }
 }
