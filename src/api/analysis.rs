@@ -215,6 +215,13 @@ impl Metric {
     /// 99th percentile of the request duration in milliseconds.
     pub const DURATION: &str = "request-duration";
 
+    /// Percentage of requests that a gateway sent again, 0 to 100.
+    pub const RETRY_RATE: &str = "request-retry-rate";
+
+    /// Average of the request duration in milliseconds, for gateways that know no
+    /// percentile.
+    pub const AVERAGE_DURATION: &str = "request-duration-average";
+
     /// Default of `interval`. Flagger has none for templates, whose window
     /// would be empty; here it is the same for all.
     pub const INTERVAL: &str = "1m";
@@ -231,7 +238,31 @@ impl Metric {
     /// Is the name one of the built-in checks?
     #[must_use]
     pub fn is_builtin(&self) -> bool {
-        matches!(self.name.as_str(), Self::SUCCESS_RATE | Self::DURATION)
+        self.builtin().is_some()
+    }
+
+    /// The built-in check of this name. Flagger has the first two.
+    ///
+    /// ```
+    /// use weirkeeper::api::{BuiltIn, Metric};
+    ///
+    /// let named = |name: &str| Metric { name: name.into(), ..Metric::default() }.builtin();
+    /// let Some(BuiltIn::Percentile(percentile)) = named("request-duration-p99.9") else { panic!() };
+    /// assert_eq!(percentile.quantile(), 0.999);
+    /// assert_eq!(named("latency"), None);
+    /// ```
+    #[must_use]
+    pub fn builtin(&self) -> Option<BuiltIn> {
+        match self.name.as_str() {
+            Self::SUCCESS_RATE => Some(BuiltIn::SuccessRate),
+            Self::DURATION => Some(BuiltIn::Percentile(Percentile::P99)),
+            Self::AVERAGE_DURATION => Some(BuiltIn::AverageDuration),
+            Self::RETRY_RATE => Some(BuiltIn::RetryRate),
+            other => {
+                let percent = other.strip_prefix(Self::DURATION)?.strip_prefix("-p")?;
+                Percentile::parse(percent).map(BuiltIn::Percentile)
+            }
+        }
     }
 
     /// `minRequests`, 0 when absent.
@@ -282,6 +313,49 @@ impl Metric {
                 max: bound,
             },
         }
+    }
+}
+
+/// A check that needs no query of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltIn {
+    /// `request-success-rate`: percent.
+    SuccessRate,
+    /// `request-duration` is the 99th, `request-duration-p50` the 50th: milliseconds.
+    Percentile(Percentile),
+    /// `request-duration-average`: milliseconds.
+    AverageDuration,
+    /// `request-retry-rate`: percent.
+    RetryRate,
+}
+
+/// A percentile in thousandths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percentile(u32);
+
+impl Percentile {
+    /// The 99th.
+    pub const P99: Self = Self(99_000);
+
+    /// `99`, `99.9`: more than 0, less than 100, up to three decimals.
+    fn parse(text: &str) -> Option<Self> {
+        let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| {
+            !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !digits(whole) || !digits(part) {
+            return None;
+        }
+        let thousandths = format!("{whole}{part:0<3}").parse().ok()?;
+        (1..100_000)
+            .contains(&thousandths)
+            .then_some(Self(thousandths))
+    }
+
+    /// As Prometheus takes it: 0.99.
+    #[must_use]
+    pub fn quantile(self) -> f64 {
+        f64::from(self.0) / 100_000.0
     }
 }
 

@@ -308,8 +308,11 @@ impl GateSpec {
 pub struct GatewaySpec {
     /// Name of the implementation.
     pub implementation: Option<String>,
-    /// Its version.
+    /// Its version, as `1.9.0`.
     pub version: Option<String>,
+    /// The query set that built-in metrics are measured with. Defaults to the
+    /// first of the implementation that fits the route.
+    pub query_set: Option<String>,
     /// Capabilities to take for granted.
     pub assume: Option<BTreeMap<String, bool>>,
 }

@@ -24,8 +24,8 @@ mod words;
 
 pub use alert_provider::{AlertProvider, AlertProviderSpec};
 pub use analysis::{
-    Alert, AlertSeverity, Analysis, HttpMatch, Metric, OnNoData, SessionAffinity, StringMatch,
-    ThresholdRange, Webhook, WebhookType,
+    Alert, AlertSeverity, Analysis, BuiltIn, HttpMatch, Metric, OnNoData, Percentile,
+    SessionAffinity, StringMatch, ThresholdRange, Webhook, WebhookType,
 };
 pub use canary::{
     AutoscalerRef, Canary, CanarySpec, LocalRef, Metadata, NamespacedRef, ObjectRef,

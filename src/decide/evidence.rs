@@ -10,10 +10,12 @@ use crate::api::{Analysis, parse_duration};
 /// asked, and no data means what it means in Flagger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wiring {
-    /// Metric and selector that are looked for on the canary's side.
+    /// The query that counts the series of the canary.
     pub canary: String,
-    /// The same on the primary's side.
+    /// The same of the primary.
     pub primary: String,
+    /// Do counters begin with the first requests that they count? Then these are missed.
+    pub late: bool,
     /// Do the weights of the route decide about every request that is counted? Not when
     /// a rule leads to one of the two alone, nor when the metrics also count requests
     /// that do not come by the route.

@@ -99,6 +99,7 @@ fn evidence() -> impl Strategy<Value = Evidence> {
 fn with_gateway(world: &mut World) {
     let wiring = Wiring {
         divided: true,
+        late: true,
         ..Wiring::default()
     };
     world.facts.evidence = Some(wiring);

@@ -34,8 +34,10 @@ impl Doctor {
         let primary = rollout.primary_workload();
         let canary = subject(rollout, &primary);
         let as_primary = as_primary(rollout);
+        let gateway = rollout.gateway.of_primary();
         let primary = Subject {
             canary: &as_primary,
+            gateway: &gateway,
             ..canary
         };
         let asked = probes.iter().map(async |probe| {

@@ -235,5 +235,6 @@ fn subject<'a>(rollout: &'a Rollout, primary: &'a str) -> Subject<'a> {
         canary: &rollout.canary,
         templates: &rollout.templates,
         primary,
+        gateway: &rollout.gateway,
     }
 }

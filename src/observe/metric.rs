@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::metrics::{Prometheus, http_query, http_requests};
+use super::metrics::Prometheus;
 use super::{Observer, Subject};
 use crate::api::Metric;
 use crate::decide::{MetricAnswer, MetricSource, Times};
 use crate::error::{Error, Result};
+use crate::gateway::{Backend, Question as Asked};
 use crate::template::{QueryVars, render_query};
 
 /// What is asked of whom about one metric.
@@ -29,7 +30,7 @@ impl Observer {
         source: Option<MetricSource>,
         now: Timestamp,
     ) -> Result<MetricAnswer> {
-        let question = self.question(subject, index, source, None)?;
+        let question = self.question(subject, index, source, Backend::Canary)?;
         let answered = question.client.instant(&question.query, now).await;
         let answered = answered.map_err(|error| question.failed(error))?;
         Ok(MetricAnswer {
@@ -52,8 +53,8 @@ impl Observer {
         source: MetricSource,
         now: Timestamp,
     ) -> Result<(MetricAnswer, bool)> {
-        let question = self.question(subject, index, Some(source), Some(subject.primary))?;
-        let of_target = self.question(subject, index, Some(source), None)?;
+        let question = self.question(subject, index, Some(source), Backend::Primary)?;
+        let of_target = self.question(subject, index, Some(source), Backend::Canary)?;
         let answered = question.client.instant(&question.query, now).await;
         let answered = answered.map_err(|error| question.failed(error))?;
         let of_primary = question.query != of_target.query;
@@ -73,7 +74,7 @@ impl Observer {
         source: Option<MetricSource>,
         times: Times,
     ) -> Result<Vec<MetricAnswer>> {
-        let question = self.question(subject, index, source, None)?;
+        let question = self.question(subject, index, source, Backend::Canary)?;
         let last = times.iter().last().unwrap_or(times.first);
         let ranged = question
             .client
@@ -89,14 +90,13 @@ impl Observer {
     }
 
     /// A metric is asked for where its source says. Requests are counted at the
-    /// server of the metric's template, else at the default one. `target` is who is
-    /// asked about instead of the target.
+    /// server of the metric's template, else at the default one.
     fn question<'a>(
         &self,
         subject: &Subject<'a>,
         index: usize,
         source: Option<MetricSource>,
-        target: Option<&str>,
+        backend: Backend,
     ) -> Result<Question<'a>> {
         let analysis = subject.canary.spec.analysis.as_ref();
         let metric = analysis
@@ -104,14 +104,14 @@ impl Observer {
             .ok_or_else(|| Error::internal(format!("there is no metric {index}")))?;
         let about = |error| failed(metric, source.is_none(), error);
         let mut vars = QueryVars::new(subject.canary, metric);
-        if let Some(target) = target {
-            target.clone_into(&mut vars.target);
+        if backend == Backend::Primary {
+            subject.primary.clone_into(&mut vars.target);
         }
         let query = match source {
-            Some(source) => query(subject, index, source, metric, &vars),
+            Some(source) => query(subject, index, source, metric, &vars, backend),
             None => match metric.requests_query() {
                 Some(text) => render(text, &vars),
-                None => http_requests(&vars).map_err(Error::from),
+                None => built_in(subject, Asked::Requests, metric, backend),
             },
         };
         let by_template = match source {
@@ -158,12 +158,14 @@ fn query(
     source: MetricSource,
     metric: &Metric,
     vars: &QueryVars,
+    backend: Backend,
 ) -> Result<String> {
     let text = match source {
         MetricSource::Builtin => {
-            let rendered = http_query(&metric.name, vars)
+            let builtin = metric
+                .builtin()
                 .ok_or_else(|| Error::internal(format!("{} is not built in", metric.name)))?;
-            return Ok(rendered?);
+            return built_in(subject, Asked::Metric(builtin), metric, backend);
         }
         MetricSource::Inline => metric.inline_query().unwrap_or_default(),
         MetricSource::Template => subject
@@ -173,6 +175,30 @@ fn query(
             .unwrap_or_default(),
     };
     render(text, vars)
+}
+
+/// The query that the gateway's query set has.
+fn built_in(
+    subject: &Subject<'_>,
+    asked: Asked,
+    metric: &Metric,
+    backend: Backend,
+) -> Result<String> {
+    let gateway = subject.gateway;
+    let query = match &gateway.set {
+        Some(set) => set.query(asked, &gateway.place, backend, metric.interval())?,
+        None => None,
+    };
+    query.ok_or_else(|| {
+        let name = match (&gateway.set, &gateway.implementation) {
+            (Some(set), _) => format!("the query set {} has nothing for it", set.name),
+            (None, Some(one)) => {
+                format!("the metrics of {} do not tell the canary apart", one.title)
+            }
+            (None, None) => "nobody knows the gateway".to_owned(),
+        };
+        Error::document(name).hint("set spec.gitops.gateway.querySet, or give the metric a query")
+    })
 }
 
 fn render(text: &str, vars: &QueryVars) -> Result<String> {

@@ -10,6 +10,7 @@ use super::readiness::{Measured, Pods, readiness};
 use crate::api::{Canary, MetricTemplate, Phase, ReadinessFrom};
 use crate::decide::{Answer, Answers, Probe, Readiness, WebhookAnswer, Workload};
 use crate::error::{Error, Result};
+use crate::gateway::Gateway;
 use crate::settings::MetricsSettings;
 use crate::webhook::{Payload, Webhooks};
 
@@ -22,6 +23,8 @@ pub struct Subject<'a> {
     pub templates: &'a BTreeMap<usize, MetricTemplate>,
     /// Name of the workload that serves stable traffic.
     pub primary: &'a str,
+    /// Whose metrics measure the requests.
+    pub gateway: &'a Gateway,
 }
 
 /// Asks Prometheus and the gates. Clients are kept, so that each server is
@@ -88,9 +91,7 @@ impl Observer {
                 Probe::Applied => {
                     return Err(Error::internal("whoever knows the repository answers this"));
                 }
-                Probe::Evidence => {
-                    return Err(Error::internal("nobody knows the gateway"));
-                }
+                Probe::Evidence => Answer::Evidence(self.evidence(subject, now).await?),
                 Probe::Webhook { index, phase } => {
                     Answer::Webhook(self.webhook(subject, *index, *phase).await?)
                 }

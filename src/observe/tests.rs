@@ -12,6 +12,7 @@ use super::*;
 use crate::api::{Canary, MetricTemplate, Phase};
 use crate::decide::{Answer, MetricSource, Probe, Reading, Times};
 use crate::error::Result;
+use crate::gateway::{Catalogue, Gateway, Place, Side};
 use crate::settings::{Environment, MetricsSettings};
 use crate::webhook::Webhooks;
 
@@ -51,6 +52,21 @@ async fn server() -> MockServer {
     server
 }
 
+/// A gateway that nobody knows: the application measures.
+fn unknown(canary: &Canary) -> Gateway {
+    let side = |workload: &str| Side {
+        workload: workload.to_owned(),
+        ..Side::default()
+    };
+    let place = Place {
+        namespace: canary.metadata.namespace.clone().unwrap_or_default(),
+        canary: side(&canary.spec.target_ref.name),
+        primary: side(&canary.spec.primary_name()),
+        ..Place::default()
+    };
+    Gateway::unknown(Catalogue::builtin(), String::new(), place)
+}
+
 async fn ask(
     server: &MockServer,
     canary: &Canary,
@@ -68,6 +84,7 @@ async fn ask(
         canary,
         templates,
         primary: &primary,
+        gateway: &unknown(canary),
     };
     let observer = Observer::new(settings).with_webhooks(webhooks);
     let mut answers = observer

@@ -10,6 +10,7 @@ use super::differ::Side;
 use crate::api::{Canary, MetricTemplate};
 use crate::decide::{self, MetricSource, Probe, metric_probes};
 use crate::error::Error;
+use crate::gateway::Gateway;
 use crate::observe::{Observer, Subject};
 use crate::report::preview::{Asked, Check};
 
@@ -22,6 +23,7 @@ pub(crate) struct Question {
     canary: Canary,
     templates: BTreeMap<usize, MetricTemplate>,
     primary: String,
+    gateway: Gateway,
 }
 
 impl Question {
@@ -34,6 +36,7 @@ impl Question {
             canary: rollout.canary.clone(),
             templates: rollout.templates.clone(),
             primary: rollout.primary_workload(),
+            gateway: rollout.gateway.clone(),
         })
     }
 }
@@ -50,6 +53,7 @@ pub(crate) async fn measure(
         canary: &question.canary,
         templates: &question.templates,
         primary: &question.primary,
+        gateway: &question.gateway,
     };
     let Some(analysis) = &question.canary.spec.analysis else {
         return Vec::new();

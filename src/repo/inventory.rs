@@ -1,5 +1,6 @@
 //! The index of a repository: which objects are where.
 
+mod gateways;
 mod kustomizations;
 mod names;
 mod wanted;
@@ -17,7 +18,9 @@ use super::generated::Owner;
 use super::kustomize::Kustomization;
 use super::manifest::{Manifest, ParsedFile};
 use crate::error::{Error, Kind, Result};
+use crate::gateway::Catalogue;
 
+pub(crate) use gateways::{class_of, controller_of};
 pub(crate) use names::of as names_of;
 pub use wanted::Wanted;
 
@@ -49,6 +52,7 @@ pub struct Inventory {
     mentions: OnceCell<BTreeMap<String, Vec<String>>>,
     /// By name, the files with a ConfigMap, Secret or the like called so.
     configs: OnceCell<BTreeMap<String, Vec<String>>>,
+    gateways: OnceCell<gateways::Gateways>,
     /// By folder.
     kustomizations: RefCell<BTreeMap<String, Option<Arc<Kustomization>>>>,
     /// By folder of a kustomization, the folders of those that may list it; again
@@ -96,6 +100,7 @@ impl Inventory {
             parsed: RefCell::default(),
             mentions: OnceCell::new(),
             configs: OnceCell::new(),
+            gateways: OnceCell::new(),
             kustomizations: RefCell::default(),
             includers: Default::default(),
         };
@@ -222,6 +227,14 @@ impl Inventory {
             }
         }
         Ok(found)
+    }
+
+    /// The implementations and query sets that are known here.
+    ///
+    /// # Errors
+    /// When a file of `.weirkeeper` cannot be read.
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        Ok(Arc::clone(Catalogue::builtin()))
     }
 
     /// The files themselves.

@@ -3,6 +3,7 @@
 mod configs;
 mod fields;
 mod findings;
+mod gateway;
 mod parts;
 mod references;
 mod routes;
@@ -26,6 +27,7 @@ use crate::api::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
+use crate::gateway::Gateway;
 use findings::{Findings, invalid, split};
 use references::References;
 use routes::routes;
@@ -57,6 +59,8 @@ pub struct Rollout {
     pub routes: Vec<RouteSite>,
     /// The kustomization that lists what belongs to the rollout.
     pub home: Option<Home>,
+    /// Whose metrics and capabilities apply.
+    pub gateway: Gateway,
     /// The MetricTemplate of each metric that has one, by position.
     pub templates: BTreeMap<usize, MetricTemplate>,
     /// The AlertProvider of each alert whose provider is there and valid, by
@@ -125,9 +129,13 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     let (Some((release, home)), true) = (found, findings.errors.is_empty()) else {
         return Err(findings.into_error());
     };
+    let primary = primary_workload(&canary, &release);
+    let gateway::Chosen { gateway, problems } = gateway::choose(&search, &routes, &primary)?;
+    findings.problems(problems);
     let mut rollout = Rollout {
         manifest: manifest.clone(),
         release,
+        gateway,
         apex_service,
         primary_service,
         canary_service,
@@ -223,14 +231,7 @@ impl Rollout {
     /// the first object whose fields are written, unless it is a kustomization.
     #[must_use]
     pub fn primary_workload(&self) -> String {
-        let named = match &self.release {
-            Release::Copy(_) => None,
-            Release::Fields(fields) => {
-                let mut objects = fields.pairs.iter().map(|pair| &pair.to.manifest);
-                objects.find(|one| one.kind != "Kustomization" && !one.name.is_empty())
-            }
-        };
-        named.map_or_else(|| self.canary.spec.primary_name(), |one| one.name.clone())
+        primary_workload(&self.canary, &self.release)
     }
 
     /// The files of what a cluster runs of this rollout: workloads, configs,
@@ -360,6 +361,18 @@ impl Rollout {
         findings.errors.extend(built.problems);
         Ok(())
     }
+}
+
+/// See [`Rollout::primary_workload`].
+fn primary_workload(canary: &Canary, release: &Release) -> String {
+    let named = match release {
+        Release::Copy(_) => None,
+        Release::Fields(fields) => {
+            let mut objects = fields.pairs.iter().map(|pair| &pair.to.manifest);
+            objects.find(|one| one.kind != "Kustomization" && !one.name.is_empty())
+        }
+    };
+    named.map_or_else(|| canary.spec.primary_name(), |one| one.name.clone())
 }
 
 /// Queries say the namespace, and one that nobody knows measures nothing.

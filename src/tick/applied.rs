@@ -58,6 +58,7 @@ impl<'a> Cluster<'a> {
             canary: &of.rollout.canary,
             templates: &of.rollout.templates,
             primary: &primary,
+            gateway: &of.rollout.gateway,
         };
         let Some(found) = observer.revisions(&subject, of.at, of.now).await? else {
             return Ok(Applied::Unknown(

@@ -223,6 +223,7 @@ impl<'a> Asking<'a> {
             canary: &rollout.canary,
             templates: &rollout.templates,
             primary: &primary,
+            gateway: &rollout.gateway,
         };
         let others: Vec<Probe> = probes
             .iter()

@@ -1,6 +1,6 @@
 //! What is valid but cannot be carried out by this version.
 
-use crate::api::{Canary, FieldPath, GitOps, Problem, PromotionMode};
+use crate::api::{Canary, FieldPath, Problem, PromotionMode};
 
 /// What this version cannot carry out yet. A Canary with an error here must not
 /// be stepped: its release would not be judged as its author asks.
@@ -17,21 +17,10 @@ pub fn unsupported(canary: &Canary) -> Vec<Problem> {
         let hint = "name a Deployment or a DaemonSet";
         found.push(not_yet(at, "a target of kind Service", hint));
     }
-    if let Some(gitops) = &spec.gitops {
-        of_gitops(&mut found, &path.key("gitops"), gitops);
-    }
     found
 }
 
 /// `what` in one sentence, and what to do instead.
 pub(super) fn not_yet(path: FieldPath, what: &str, hint: &str) -> Problem {
     Problem::error(path, format!("{what} is not supported by this version")).hint(hint)
-}
-
-fn of_gitops(found: &mut Vec<Problem>, path: &FieldPath, gitops: &GitOps) {
-    if gitops.gateway.is_some() {
-        let at = path.key("gateway");
-        let what = "choosing a gateway implementation";
-        found.push(not_yet(at, what, "remove it").at_key());
-    }
 }

@@ -12,8 +12,9 @@ fn started(analysis: &str) -> World {
     let mut world = World::new(analysis);
     builtin(&mut world, "fail");
     world.facts.evidence = Some(Wiring {
-        canary: "rq{service=\"podinfo-canary\"}".to_owned(),
-        primary: "rq{service=\"podinfo-primary\"}".to_owned(),
+        canary: "count(rq{service=\"podinfo-canary\"})".to_owned(),
+        primary: "count(rq{service=\"podinfo-primary\"})".to_owned(),
+        late: true,
         divided: true,
     });
     world.reading = Reading::Value(100.0);
@@ -214,6 +215,14 @@ fn a_pass_in_the_first_interval_is_not_believed_yet() {
     failing.missed = Reading::Empty;
     failing.reading = Reading::Value(0.0);
     assert_eq!(failing.tick().action, Action::Halted, "what is seen counts");
+}
+
+#[test]
+fn counters_that_are_there_from_the_start_miss_nothing() {
+    let mut world = world();
+    world.facts.evidence.as_mut().unwrap().late = false;
+    world.evidence.canary_series_before = Reading::Empty;
+    assert_eq!(world.tick().action, Action::Advanced);
 }
 
 #[test]

@@ -135,9 +135,9 @@ impl Tick<'_> {
             return None;
         }
         Some(format!(
-            "metrics not wired: the primary serves and has no series {}. Let Prometheus \
-             scrape the gateway and keep these labels; `weirkeeper doctor metrics` shows \
-             what is there. If nobody was served since the gateway started, one request is enough",
+            "metrics not wired: the primary serves and has no series, {} finds none. Let \
+             Prometheus scrape the gateway and keep these labels; `weirkeeper doctor \
+             metrics` shows what is there. If nobody was served since the gateway started, one request is enough",
             wiring.primary
         ))
     }
@@ -145,12 +145,13 @@ impl Tick<'_> {
     /// Did the canary's series begin within the window? `increase` and `rate` miss what
     /// a counter counted before it was first read.
     fn is_first_interval(&self) -> bool {
-        let (Some((_, evidence)), Some(base)) = (self.evidence(), self.base()) else {
+        let (Some((wiring, evidence)), Some(base)) = (self.evidence(), self.base()) else {
             return false;
         };
         let longest = self.window().max(self.analysis.interval());
         let waited = self.now.duration_since(base);
-        exists(&evidence.canary_series)
+        wiring.late
+            && exists(&evidence.canary_series)
             && !exists(&evidence.canary_series_before)
             && waited <= longest.saturating_mul(NEW_SERIES)
     }
@@ -286,7 +287,7 @@ impl Tick<'_> {
     /// The canary's series are not there at all.
     fn other_labels(&self) -> Option<String> {
         let (wiring, evidence) = self.evidence()?;
-        let text = format!("its series are not {}", wiring.canary);
+        let text = format!("its series have other labels than {} looks for", wiring.canary);
         (!exists(&evidence.canary_series)).then_some(text)
     }
 

@@ -46,9 +46,12 @@ pub fn resolve_routes(
     if !findings.errors.is_empty() {
         return Err(findings.into_error());
     }
+    // What speaks against the gateway is told with the rest.
+    let gateway = super::gateway::choose(&search, &routes, &canary.spec.primary_name())?.gateway;
     let mut rollout = Rollout {
         manifest: manifest.clone(),
         release: Release::Fields(Fields { pairs: Vec::new() }),
+        gateway,
         apex_service: None,
         primary_service: None,
         canary_service: None,

@@ -1,0 +1,103 @@
+//! All implementations and query sets that are known.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use serde::de::DeserializeOwned;
+
+use super::{Implementation, QuerySet};
+
+/// The files of `templates/gateways`, by name.
+pub(super) const GATEWAYS: &[(&str, &str)] = &[(
+    "contour",
+    include_str!("../../templates/gateways/contour.yaml"),
+)];
+
+/// The files of `templates/queries`, by name.
+pub(super) const QUERIES: &[(&str, &str)] = &[
+    (
+        "contour",
+        include_str!("../../templates/queries/contour.yaml"),
+    ),
+    ("http", include_str!("../../templates/queries/http.yaml")),
+];
+
+/// Implementations and query sets by name.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    implementations: BTreeMap<String, Arc<Implementation>>,
+    sets: BTreeMap<String, Arc<QuerySet>>,
+}
+
+impl Catalogue {
+    /// What Weirkeeper brings along.
+    #[must_use]
+    pub fn builtin() -> &'static Arc<Self> {
+        static BUILTIN: OnceLock<Arc<Catalogue>> = OnceLock::new();
+        BUILTIN.get_or_init(|| {
+            let implementations = GATEWAYS.iter().filter_map(|(name, text)| {
+                let found: Implementation = parsed(text)?;
+                Some((
+                    (*name).to_owned(),
+                    Arc::new(Implementation {
+                        name: (*name).to_owned(),
+                        ..found
+                    }),
+                ))
+            });
+            let sets = QUERIES.iter().filter_map(|(_, text)| parsed(text));
+            let sets = sets.flat_map(|sets: BTreeMap<String, QuerySet>| {
+                sets.into_iter().map(|(name, set)| {
+                    let set = QuerySet { name, ..set };
+                    (set.name.clone(), Arc::new(set))
+                })
+            });
+            Arc::new(Self {
+                implementations: implementations.collect(),
+                sets: sets.collect(),
+            })
+        })
+    }
+
+    /// An implementation by name.
+    #[must_use]
+    pub fn implementation(&self, name: &str) -> Option<Arc<Implementation>> {
+        self.implementations.get(name).cloned()
+    }
+
+    /// The implementation with this controller.
+    #[must_use]
+    pub fn by_controller(&self, controller: &str) -> Option<Arc<Implementation>> {
+        let mut all = self.implementations.values();
+        all.find(|one| one.has_controller(controller)).cloned()
+    }
+
+    /// The implementation that itself defines this GatewayClass.
+    #[must_use]
+    pub fn by_class(&self, class: &str) -> Option<Arc<Implementation>> {
+        let mut all = self.implementations.values();
+        all.find(|one| one.classes.iter().any(|known| known == class))
+            .cloned()
+    }
+
+    /// A query set by name.
+    #[must_use]
+    pub fn set(&self, name: &str) -> Option<Arc<QuerySet>> {
+        self.sets.get(name).cloned()
+    }
+
+    /// All implementations, by name.
+    pub fn implementations(&self) -> impl Iterator<Item = &Implementation> {
+        self.implementations.values().map(AsRef::as_ref)
+    }
+
+    /// All query sets, by name.
+    pub fn sets(&self) -> impl Iterator<Item = &QuerySet> {
+        self.sets.values().map(AsRef::as_ref)
+    }
+}
+
+/// A file of our own; a test reads them all.
+fn parsed<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_yaml::from_str(text).ok()
+}
