@@ -287,7 +287,10 @@ impl Tick<'_> {
     /// The canary's series are not there at all.
     fn other_labels(&self) -> Option<String> {
         let (wiring, evidence) = self.evidence()?;
-        let text = format!("its series have other labels than {} looks for", wiring.canary);
+        let text = format!(
+            "its series have other labels than {} looks for",
+            wiring.canary
+        );
         (!exists(&evidence.canary_series)).then_some(text)
     }
 
