@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -28,6 +29,13 @@ use crate::observe::{Observer, Subject};
 use crate::repo::branch::Branch;
 use crate::repo::git::Repository;
 use crate::repo::rollout::Rollout;
+use crate::report::measured::Measured;
+
+/// Canaries whose metrics are asked for at the same time.
+const CANARIES: usize = 4;
+
+/// Series of one selector whose labels are told.
+const LABELS: usize = 3;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,6 +49,19 @@ pub enum Level {
     Warning,
     /// Rollouts do not go on like this.
     Problem,
+}
+
+impl Level {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unknown => "unknown",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        }
+    }
 }
 
 /// What a check is about.
@@ -181,6 +202,19 @@ impl Doctor {
         let mut all = [git, token, rules, workflow, prometheus, applied.concat()].concat();
         all.sort_by_key(|finding| finding.area);
         all
+    }
+
+    /// What the metrics of each Canary say, a few Canaries at the same time, with the
+    /// findings about the servers that are asked.
+    pub async fn measure(&self) -> (Vec<Measured>, Vec<Finding>) {
+        let (found, answering) = self.reached().await;
+        let asked = self.rollouts.iter().map(async |rollout| {
+            let mut measured = self.measured(rollout, &answering, LABELS).await;
+            measured.findings.extend(metrics::without_metrics(rollout));
+            measured
+        });
+        let asked = stream::iter(asked).buffered(CANARIES);
+        (asked.collect().await, found)
     }
 
     /// What a check finds, if it does not take too long.
