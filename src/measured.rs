@@ -151,7 +151,7 @@ impl Round<'_> {
                 let asked = observer.value_of(subject, index, source, backend, *now);
                 Ok(self.in_time(asked).await?.reading)
             }
-            What::Offered(_) => {
+            What::Offered => {
                 let found = self.series(None, query).await?;
                 Ok(match found.as_slice() {
                     [] => Reading::Empty,

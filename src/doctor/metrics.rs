@@ -3,11 +3,9 @@
 use tokio::time::Instant;
 
 use super::servers::Answering;
-use super::{Area, Doctor, Finding, Level, subject};
+use super::{Area, Finding, Level, Measuring, subject};
 use crate::api::{Analysis, Phase, ReadinessFrom};
-use crate::decide::{
-    Answer, Primary, Probe, Readiness, Workload, metric_probes, request_probes,
-};
+use crate::decide::{Answer, Primary, Probe, Readiness, Workload, metric_probes, request_probes};
 use crate::error::{Error, Result};
 use crate::measured::{Asking, measure};
 use crate::observe::Subject;
@@ -15,7 +13,7 @@ use crate::render;
 use crate::repo::rollout::Rollout;
 use crate::report::measured::Measured;
 
-impl Doctor {
+impl Measuring {
     /// What the metrics of one Canary say, within the limit of a check.
     pub(super) async fn measured(
         &self,

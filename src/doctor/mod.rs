@@ -10,6 +10,7 @@ mod cron;
 mod git;
 mod metrics;
 mod rules;
+pub mod separate;
 mod servers;
 mod token;
 mod workflow;
@@ -172,6 +173,13 @@ pub struct Doctor {
     pub via: Option<CommitVia>,
     /// Are commits signed?
     pub signs: bool,
+    /// The Canaries, and who is asked about them.
+    pub measuring: Measuring,
+}
+
+/// Canaries, and who is asked about them.
+#[derive(Debug)]
+pub struct Measuring {
     /// Who asks Prometheus.
     pub observer: Observer,
     /// The Canaries with what they act on.
@@ -193,8 +201,8 @@ impl Doctor {
             self.limited(Area::Token, self.token()),
             self.limited(Area::Rules, self.rules(via)),
             self.limited(Area::Workflow, self.workflow(&callers, via)),
-            self.prometheus(),
-            join_all(self.rollouts.iter().map(|rollout| async {
+            self.measuring.prometheus(),
+            join_all(self.measuring.rollouts.iter().map(|rollout| async {
                 let found = self.limited(Area::Applied, self.applied(rollout)).await;
                 of(rollout, found)
             })),
@@ -204,6 +212,29 @@ impl Doctor {
         all
     }
 
+    async fn limited(&self, area: Area, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+        self.measuring.limited(area, check).await
+    }
+
+    /// Does the way to GitHub lead anywhere? Else why not.
+    fn github_is_known(&self, area: Area) -> Result<(), Finding> {
+        if self.github.repository().is_err() {
+            let finding = Finding::new(area, Level::Unknown, "the remote is not at GitHub");
+            return Err(finding.advise(
+                "set GITHUB_REPOSITORY to OWNER/NAME, and GITHUB_API_URL for an Enterprise server",
+            ));
+        }
+        match self.github.is_known() {
+            true => Ok(()),
+            false => {
+                let finding = Finding::new(area, Level::Unknown, "there is no token for GitHub");
+                Err(finding.advise("give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN"))
+            }
+        }
+    }
+}
+
+impl Measuring {
     /// What the metrics of each Canary say, a few Canaries at the same time, with the
     /// findings about the servers that are asked.
     pub async fn measure(&self) -> (Vec<Measured>, Vec<Finding>) {
@@ -229,23 +260,6 @@ impl Doctor {
                     finding
                         .advise("give more time with --deadline, or find out what is slow with -v"),
                 ]
-            }
-        }
-    }
-
-    /// Does the way to GitHub lead anywhere? Else why not.
-    fn github_is_known(&self, area: Area) -> Result<(), Finding> {
-        if self.github.repository().is_err() {
-            let finding = Finding::new(area, Level::Unknown, "the remote is not at GitHub");
-            return Err(finding.advise(
-                "set GITHUB_REPOSITORY to OWNER/NAME, and GITHUB_API_URL for an Enterprise server",
-            ));
-        }
-        match self.github.is_known() {
-            true => Ok(()),
-            false => {
-                let finding = Finding::new(area, Level::Unknown, "there is no token for GitHub");
-                Err(finding.advise("give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN"))
             }
         }
     }

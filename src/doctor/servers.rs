@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::{Area, Doctor, Finding, Level, of, subject};
+use super::{Area, Finding, Level, Measuring, of, subject};
 use crate::error::Result;
 use crate::observe::{Reached, Server};
 use crate::repo::rollout::Rollout;
@@ -12,7 +12,7 @@ use crate::repo::rollout::Rollout;
 /// Servers by address, and whether they answered.
 pub(super) type Answering = BTreeMap<String, bool>;
 
-impl Doctor {
+impl Measuring {
     /// Every server, then everything that is asked of those that answer.
     pub(super) async fn prometheus(&self) -> Vec<Finding> {
         let (mut found, answering) = self.reached().await;

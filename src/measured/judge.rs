@@ -130,13 +130,14 @@ impl Round<'_> {
             )
             .advise("its metrics do not tell them apart here: choose another query set")
             .advise(query),
-            (Some(_), _) if line.is_same() && !query.contains("canary") => {
-                finding(Level::Warning, format!("{both}, whichever workload serves it"))
-                    .advise(
-                        "the query does not name the canary: use {{ target }}, which is the canary's name",
-                    )
-                    .advise(query)
-            }
+            (Some(_), _) if line.is_same() && !query.contains("canary") => finding(
+                Level::Warning,
+                format!("{both}, whichever workload serves it"),
+            )
+            .advise(
+                "the query does not name the canary: use {{ target }}, which is the canary's name",
+            )
+            .advise(query),
             (Some(_), _) => finding(Level::Ok, both),
             (None, Some(_)) if !self.asking.is_active => {
                 finding(Level::Ok, format!("{both}: the canary has no traffic now"))
@@ -229,8 +230,7 @@ impl Round<'_> {
         let tried = tried.map(async |matcher| {
             let renamed = matcher.of_label(format!("exported_{}", matcher.label));
             let alone = of(vec![matcher.clone()]);
-            let (own, exported) =
-                tokio::join!(count(alone), count(of(vec![renamed.clone()])));
+            let (own, exported) = tokio::join!(count(alone), count(of(vec![renamed.clone()])));
             (matcher, own, renamed, exported)
         });
         let (all, tried) = tokio::join!(count(metric.clone()), join_all(tried));
@@ -280,10 +280,7 @@ impl Round<'_> {
         let [canary, primary] = &asked.selectors;
         let mut pairs = canary.iter().zip(primary);
         let (canary, primary) = pairs.find(|(canary, primary)| {
-            canary.metric == primary.metric
-                && canary != primary
-                && there(canary)
-                && there(primary)
+            canary.metric == primary.metric && canary != primary && there(canary) && there(primary)
         })?;
         let query = format!("count(({canary}) and ({primary}))");
         let same = self.count(line.template, &query).await?;

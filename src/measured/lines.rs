@@ -33,7 +33,7 @@ pub(super) enum What {
         source: Option<MetricSource>,
     },
     /// What the query set has.
-    Offered(Question),
+    Offered,
 }
 
 impl Line {
@@ -80,7 +80,7 @@ impl Line {
                 index,
                 source: Some(source),
             } => Some((metric(asking, index)?, source)),
-            What::Metric { source: None, .. } | What::Offered(_) => None,
+            What::Metric { source: None, .. } | What::Offered => None,
         }
     }
 
@@ -178,7 +178,7 @@ fn offered(asking: &Asking<'_>, asked: &[Line]) -> Vec<Line> {
         });
         Some(Line {
             name: name.to_owned(),
-            what: What::Offered(question),
+            what: What::Offered,
             wanted: Wanted::Offered,
             interval: used.interval.clone(),
             template: None,

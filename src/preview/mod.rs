@@ -10,7 +10,7 @@
 
 mod ahead;
 mod deletion;
-mod diff;
+pub(crate) mod diff;
 mod differ;
 mod measure;
 mod pairs;

@@ -36,7 +36,10 @@ pub fn separate(rollout: &Rollout, files: &Files, changes: &mut Changes) -> Resu
         changes,
         status: None,
     };
-    rollout.routes.iter().try_for_each(|site| editor.separate(site))
+    rollout
+        .routes
+        .iter()
+        .try_for_each(|site| editor.separate(site))
 }
 
 impl Editor<'_> {

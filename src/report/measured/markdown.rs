@@ -76,7 +76,10 @@ fn findings(document: &mut Document, findings: &[Finding]) {
         let about = finding.about.as_ref().map(|about| format!("{about}: "));
         let text = format!("{}{}", about.unwrap_or_default(), finding.found);
         let level = Inline::text(&format!("{}: ", finding.level.word())).bold();
-        let advice = finding.advice.iter().filter(|advice| !advice.contains('\n'));
+        let advice = finding
+            .advice
+            .iter()
+            .filter(|advice| !advice.contains('\n'));
         let advice: Vec<&str> = advice.map(String::as_str).collect();
         let line = level.and(Inline::text(&text));
         match advice.is_empty() {

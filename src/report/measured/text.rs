@@ -1,7 +1,7 @@
 //! What metrics say, for people at a terminal.
 
 use super::{Measured, Row, Side, bounds, series};
-use crate::doctor::Finding;
+use crate::doctor::{Finding, Level};
 use crate::report::text::quoted;
 
 /// The columns of the table.
@@ -15,6 +15,26 @@ const COLUMNS: [&str; 5] = [
 
 /// Widest cell of a column.
 const WIDEST: usize = 40;
+
+/// Several Canaries as text, then what else was found, and how much of it.
+#[must_use]
+pub fn document(all: &[Measured], others: &[Finding]) -> String {
+    let mut text: String = all.iter().map(|one| measured(one) + "\n").collect();
+    for line in others.iter().flat_map(finding_lines) {
+        text.push_str(&format!(
+            "{}\n",
+            quoted(line.strip_prefix("  ").unwrap_or(&line))
+        ));
+    }
+    let findings = all.iter().flat_map(|one| &one.findings).chain(others);
+    let findings: Vec<&Finding> = findings.collect();
+    let levels = [Level::Problem, Level::Warning, Level::Unknown, Level::Ok];
+    let counts = levels.map(|level| {
+        let of_level = findings.iter().filter(|finding| finding.level == level);
+        format!("{} {}", of_level.count(), level.word())
+    });
+    text + &format!("{}\n", counts.join(", "))
+}
 
 /// One Canary as text: the table, the queries with what they match, what is missing.
 /// No line of it is taken by a terminal or a GitHub runner for a command.

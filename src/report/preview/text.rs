@@ -65,12 +65,20 @@ fn canary(lines: &mut Vec<String>, previewed: &Previewed, now: Timestamp) {
     }
     if let Some(measured) = &previewed.metrics {
         let chosen = &measured.gateway;
-        lines.push(format!("  metrics now: {}; {}", chosen.gateway(), chosen.set()));
+        lines.push(format!(
+            "  metrics now: {}; {}",
+            chosen.gateway(),
+            chosen.set()
+        ));
         let table = measured::table(&measured.metrics).into_iter();
         lines.extend(table.map(|line| format!("  {line}")));
         let findings = measured.findings.iter();
         let findings = findings.filter(|finding| finding.level != Level::Ok);
-        lines.extend(findings.flat_map(measured::finding_lines).map(|line| format!("  {line}")));
+        lines.extend(
+            findings
+                .flat_map(measured::finding_lines)
+                .map(|line| format!("  {line}")),
+        );
     }
     lines.extend(previewed.notes.iter().map(|note| format!("  {note}")));
 }
