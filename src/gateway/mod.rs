@@ -18,6 +18,7 @@ mod place;
 mod review;
 mod set;
 mod shape;
+mod values;
 pub mod version;
 
 use std::sync::Arc;
