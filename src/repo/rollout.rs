@@ -34,6 +34,7 @@ use routes::routes;
 use search::Search;
 use workloads::Workloads;
 
+pub(crate) use gateway::gateway_hints;
 pub use parts::{
     Config, Copied, FieldPair, FieldSite, Fields, Home, ImageEntry, Release, RouteSite,
     SELECTOR_LABELS, Scaler,

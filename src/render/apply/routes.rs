@@ -120,7 +120,8 @@ impl Editor<'_> {
     /// The route with `traffic` and the cookies of this plan.
     fn state(&self, site: &RouteSite, traffic: Traffic) -> RouteState {
         let status = self.status.as_ref().or(site.canary.status.as_ref());
-        RouteState::new(&site.canary.spec, status, traffic)
+        let scale = self.rollout.gateway.weight_scale();
+        RouteState::new(&site.canary.spec, status, traffic).scaled(scale)
     }
 
     /// Notes in the status what the routes have of us. A status that would stay

@@ -35,6 +35,7 @@ use serde_yaml::{Mapping, Value};
 pub use affinity::{Cookie, Cookies};
 
 use crate::api::{Canary, CanarySpec, Status, Traffic};
+use crate::render::weights;
 use crate::repo::manifest::Manifest;
 
 /// What a route is to do.
@@ -44,6 +45,9 @@ pub struct RouteState {
     pub traffic: Traffic,
     /// The cookies of session affinity.
     pub cookies: Cookies,
+    /// What weights are written times with, for gateways that divide them once more;
+    /// [`weights::shares`](crate::render::weights::shares) reads them back.
+    pub scale: i64,
 }
 
 impl RouteState {
@@ -53,6 +57,7 @@ impl RouteState {
         Self {
             traffic: Traffic::PRIMARY,
             cookies: Cookies::default(),
+            scale: 1,
         }
     }
 
@@ -67,7 +72,19 @@ impl RouteState {
                 ..traffic
             },
             cookies: Cookies::of(spec, status),
+            scale: 1,
         }
+    }
+
+    /// The same with weights that are written times `scale`.
+    #[must_use]
+    pub fn scaled(self, scale: i64) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// The weights of primary and canary as they are written for `traffic`.
+    fn written(&self, traffic: Traffic) -> (i64, i64) {
+        weights::scaled((traffic.primary, traffic.canary), self.scale)
     }
 }
 
