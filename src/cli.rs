@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
-pub use doctor::Doctor;
+pub use doctor::{Doctor, DoctorArea, DoctorMetrics, Fix};
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
 pub use preview::Preview;
@@ -169,6 +169,7 @@ pub enum Command {
     /// Show what a pull request does to rollouts; writes nothing but its comment
     Preview(Preview),
     /// Find out what keeps rollouts from going on: token, rules, schedule, metrics; writes nothing
+    /// without --fix
     Doctor(Doctor),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),

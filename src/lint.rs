@@ -85,6 +85,7 @@ fn judge<'a>(
     let read = rollout::resolve(inventory, manifest, now).and_then(|rollout| {
         claims = rollout.claims();
         together.extend(rollout.warnings.iter().cloned());
+        together.extend(rollout::gateway_hints(&rollout));
         together.extend(render::warnings(&rollout));
         together.extend(render::pdb_hint(&rollout, pdbs));
         together.extend(render::flux_hints(&rollout, kustomizations));

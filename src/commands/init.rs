@@ -12,7 +12,7 @@ use crate::render;
 use crate::repo::files::Files;
 use crate::repo::inventory::Inventory;
 use crate::repo::manifest::ParsedFile;
-use crate::repo::rollout;
+use crate::repo::rollout::{self, Rollout};
 use crate::settings::Settings;
 
 use found::Found;
@@ -30,9 +30,9 @@ pub(super) fn run(
 ) -> Result<u8> {
     let top = work_tree(settings)?;
     let inventory = Inventory::load(Files::in_folder(&top)?)?;
-    let found = Found::look(&inventory, options)?;
+    let (found, judged) = measurable(&inventory, Found::look(&inventory, options)?, settings);
     let mut files = vec![(found.path(), found.canary())];
-    let mut checks = found.checks(&inventory)?;
+    let mut checks = found.checks(&inventory, judged.as_ref().ok())?;
     if has_workflow(&top, &inventory)? {
         checks.push("a workflow runs Weirkeeper already: none was written".to_owned());
     } else {
@@ -49,7 +49,7 @@ pub(super) fn run(
         }
     }
     if !options.dry_run {
-        can_be_carried_out(&inventory, &found, settings)?;
+        can_be_carried_out(judged)?;
         for (path, text) in &files {
             write(&top.join(path), text)?;
         }
@@ -81,15 +81,40 @@ pub(super) fn run(
     Ok(0)
 }
 
-/// A Canary that no step could be taken for is not written, such as one in a base
-/// whose overlays set the image.
-fn can_be_carried_out(inventory: &Inventory, found: &Found, settings: &Settings) -> Result<()> {
+/// What is written measures at the gateway if that can tell the canary apart, else at
+/// the application.
+fn measurable(
+    inventory: &Inventory,
+    found: Found,
+    settings: &Settings,
+) -> (Found, Result<Rollout>) {
+    let judged = judge(inventory, &found, settings);
+    if judged.is_ok() {
+        return (found, judged);
+    }
+    let other = found.clone().measured_with(APPLICATION);
+    match judge(inventory, &other, settings) {
+        Ok(rollout) => (other, Ok(rollout)),
+        Err(_) => (found, judged),
+    }
+}
+
+/// The query set of the application's own metrics.
+const APPLICATION: &str = "application";
+
+/// What belongs to the Canary that is to be written.
+fn judge(inventory: &Inventory, found: &Found, settings: &Settings) -> Result<Rollout> {
     let file = ParsedFile::parse(&found.path(), found.canary().as_bytes())?;
     let manifests = Arc::new(file).manifests();
     let canary = manifests
         .first()
         .ok_or_else(|| Error::internal("the Canary cannot be read back"))?;
-    let judged = rollout::resolve(inventory, canary, settings.now);
+    rollout::resolve(inventory, canary, settings.now)
+}
+
+/// A Canary that no step could be taken for is not written, such as one in a base
+/// whose overlays set the image.
+fn can_be_carried_out(judged: Result<Rollout>) -> Result<()> {
     match judged.and_then(|rollout| render::facts(&rollout)) {
         Ok(_) => Ok(()),
         Err(error) => Err(error.hint(

@@ -33,7 +33,8 @@ pub(super) fn run(
     let rollout = rollout::resolve(&inventory, manifest, settings.now)?;
     let spec = &rollout.canary.spec;
     let namespace = rollout.canary.metadata.namespace.as_deref();
-    let state = RouteState::new(spec, rollout.canary.status.as_ref(), traffic);
+    let state = RouteState::new(spec, rollout.canary.status.as_ref(), traffic)
+        .scaled(rollout.gateway.weight_scale());
     let mut objects = vec![route(spec, namespace, &state)];
     if let Some(copied) = rollout.release.copied() {
         let (target, label) = (&copied.built, SelectorLabel::of(&copied.built)?);

@@ -8,10 +8,85 @@ use serde::de::DeserializeOwned;
 use super::{Implementation, QuerySet};
 
 /// The files of `templates/gateways`, by name.
-pub(super) const GATEWAYS: &[(&str, &str)] = &[(
-    "contour",
-    include_str!("../../templates/gateways/contour.yaml"),
-)];
+pub(super) const GATEWAYS: &[(&str, &str)] = &[
+    (
+        "agentgateway",
+        include_str!("../../templates/gateways/agentgateway.yaml"),
+    ),
+    (
+        "airlock",
+        include_str!("../../templates/gateways/airlock.yaml"),
+    ),
+    (
+        "apisix",
+        include_str!("../../templates/gateways/apisix.yaml"),
+    ),
+    (
+        "azure-agc",
+        include_str!("../../templates/gateways/azure-agc.yaml"),
+    ),
+    (
+        "cilium",
+        include_str!("../../templates/gateways/cilium.yaml"),
+    ),
+    (
+        "consul",
+        include_str!("../../templates/gateways/consul.yaml"),
+    ),
+    (
+        "contour",
+        include_str!("../../templates/gateways/contour.yaml"),
+    ),
+    (
+        "emissary",
+        include_str!("../../templates/gateways/emissary.yaml"),
+    ),
+    (
+        "envoy-gateway",
+        include_str!("../../templates/gateways/envoy-gateway.yaml"),
+    ),
+    ("gke", include_str!("../../templates/gateways/gke.yaml")),
+    ("gloo", include_str!("../../templates/gateways/gloo.yaml")),
+    (
+        "haproxy-ingress",
+        include_str!("../../templates/gateways/haproxy-ingress.yaml"),
+    ),
+    (
+        "haproxy-kubernetes-ingress",
+        include_str!("../../templates/gateways/haproxy-kubernetes-ingress.yaml"),
+    ),
+    (
+        "haproxy-unified-gateway",
+        include_str!("../../templates/gateways/haproxy-unified-gateway.yaml"),
+    ),
+    ("istio", include_str!("../../templates/gateways/istio.yaml")),
+    (
+        "kgateway",
+        include_str!("../../templates/gateways/kgateway.yaml"),
+    ),
+    (
+        "knative",
+        include_str!("../../templates/gateways/knative.yaml"),
+    ),
+    ("kong", include_str!("../../templates/gateways/kong.yaml")),
+    ("kuma", include_str!("../../templates/gateways/kuma.yaml")),
+    (
+        "linkerd",
+        include_str!("../../templates/gateways/linkerd.yaml"),
+    ),
+    (
+        "nginx-gateway-fabric",
+        include_str!("../../templates/gateways/nginx-gateway-fabric.yaml"),
+    ),
+    (
+        "traefik",
+        include_str!("../../templates/gateways/traefik.yaml"),
+    ),
+    (
+        "vpc-lattice",
+        include_str!("../../templates/gateways/vpc-lattice.yaml"),
+    ),
+];
 
 /// The files of `templates/queries`, by name.
 pub(super) const QUERIES: &[(&str, &str)] = &[

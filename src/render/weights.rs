@@ -13,6 +13,49 @@ pub const WEIGHTS: RangeInclusive<i64> = 0..=1_000_000;
 /// Weight of a backendRef that does not say one.
 pub const DEFAULT_WEIGHT: i64 = 1;
 
+/// The least number that percent are multiplied with before they are written, if at
+/// all; see [`scaled`].
+const LEAST_SCALE: i64 = 1000;
+
+/// The weights to write for two shares, for a gateway that divides weights once more
+/// and would round them away: 90 and 10 as 90000 and 10000 for a `scale` of 1000.
+/// They stay as they are when that would be more than the Gateway API allows.
+#[must_use]
+pub fn scaled(shares: (i64, i64), scale: i64) -> (i64, i64) {
+    let times = |share: i64| {
+        let weight = share.checked_mul(scale);
+        weight.filter(|weight| scale >= LEAST_SCALE && WEIGHTS.contains(weight))
+    };
+    match (times(shares.0), times(shares.1)) {
+        (Some(first), Some(second)) => (first, second),
+        _ => shares,
+    }
+}
+
+/// The shares that two weights were written for, whatever their scale was: a route
+/// keeps the old one until the next step. Weights that are no multiple of whole
+/// percent are their own shares.
+///
+/// ```
+/// use weirkeeper::render::weights::shares;
+///
+/// assert_eq!(shares((90_000, 10_000)), (90, 10));
+/// assert_eq!(shares((90, 10)), (90, 10));
+/// assert_eq!(shares((900, 100)), (900, 100));
+/// ```
+#[must_use]
+pub fn shares(weights: (i64, i64)) -> (i64, i64) {
+    let scale = weights.0.saturating_add(weights.1) / 100;
+    let is_whole = scale >= LEAST_SCALE
+        && weights.0 % scale == 0
+        && weights.1 % scale == 0
+        && weights.0 / scale + weights.1 / scale == 100;
+    match is_whole {
+        true => (weights.0 / scale, weights.1 / scale),
+        false => weights,
+    }
+}
+
 /// Kinds of routes that carry weights.
 const KINDS: [&str; 4] = ["HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute"];
 

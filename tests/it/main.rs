@@ -19,6 +19,8 @@ mod deleted;
 mod demo;
 mod deployments;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod engine;

@@ -5,11 +5,14 @@ use serde_yaml::Value;
 use crate::api;
 use crate::cli;
 use crate::error::{Error, Result};
+use crate::gateway::Gateway;
 use crate::render::workload::SelectorLabel;
 use crate::repo::inventory::Inventory;
 use crate::repo::manifest::Manifest;
+use crate::repo::rollout::Rollout;
 
 /// A Deployment and what belongs to it.
+#[derive(Clone)]
 pub(super) struct Found {
     deployment: Manifest,
     namespace: Option<String>,
@@ -19,6 +22,8 @@ pub(super) struct Found {
     route: Option<Manifest>,
     scaler: Option<Manifest>,
     gateway: Option<Manifest>,
+    /// `spec.gitops.gateway.querySet`.
+    query_set: Option<&'static str>,
 }
 
 impl Found {
@@ -67,6 +72,7 @@ impl Found {
         });
         Ok(Self {
             gateway: inventory.of_kind("Gateway")?.into_iter().next(),
+            query_set: None,
             deployment,
             namespace,
             service,
@@ -74,6 +80,14 @@ impl Found {
             route,
             scaler,
         })
+    }
+
+    /// The same with a Canary that names this query set.
+    pub(super) fn measured_with(self, query_set: &'static str) -> Self {
+        Self {
+            query_set: Some(query_set),
+            ..self
+        }
     }
 
     /// Where the Canary is written.
@@ -130,15 +144,16 @@ impl Found {
              - name: request-duration\n        interval: 5m\n        thresholdRange:\n          \
              max: 500 # milliseconds\n",
         );
-        if let Some(route) = self
-            .route
-            .as_ref()
-            .filter(|route| route.name != self.apex())
-        {
-            text.push_str(&format!(
-                "  gitops:\n    route:\n      name: {}\n",
-                route.name
-            ));
+        let route = self.route.as_ref();
+        let route = route.filter(|route| route.name != self.apex());
+        if route.is_some() || self.query_set.is_some() {
+            text.push_str("  gitops:\n");
+        }
+        if let Some(route) = route {
+            text.push_str(&format!("    route:\n      name: {}\n", route.name));
+        }
+        if let Some(set) = self.query_set {
+            text.push_str(&format!("    gateway:\n      querySet: {set}\n"));
         }
         text
     }
@@ -174,8 +189,13 @@ impl Found {
             .unwrap_or_else(|| ("gateway".to_owned(), None))
     }
 
-    /// What was assumed, with places, and what to look at.
-    pub(super) fn checks(&self, inventory: &Inventory) -> Result<Vec<String>> {
+    /// What was assumed, with places, and what to look at; `rollout` is what the Canary
+    /// comes to.
+    pub(super) fn checks(
+        &self,
+        inventory: &Inventory,
+        rollout: Option<&Rollout>,
+    ) -> Result<Vec<String>> {
         let place = |manifest: &Manifest, path: &str| {
             let place = manifest.error_at(path, "").location();
             place.unwrap_or_else(|| manifest.path().to_owned())
@@ -227,12 +247,7 @@ impl Found {
                 scaler.name
             ));
         }
-        checks.push(
-            "spec.analysis.metrics: request-success-rate and request-duration read \
-             http_request_duration_seconds of the application; for the metrics of a gateway write \
-             a MetricTemplate"
-                .to_owned(),
-        );
+        checks.extend(rollout.map(|rollout| self.measures(&rollout.gateway)));
         checks.push(
             "readiness comes from kube-state-metrics: without it set spec.gitops.readiness.from"
                 .to_owned(),
@@ -252,6 +267,32 @@ impl Found {
             ),
         });
         Ok(checks)
+    }
+}
+
+impl Found {
+    /// What request-success-rate and request-duration are measured with.
+    fn measures(&self, gateway: &Gateway) -> String {
+        let set = gateway.set.as_ref();
+        let about = set.map(|set| set.about.as_str()).unwrap_or_default();
+        let name = set.map(|set| set.name.as_str()).unwrap_or_default();
+        match (gateway.shown(), self.query_set) {
+            (Some(title), Some(_)) => format!(
+                "spec.analysis.metrics: the metrics of {title} do not tell the canary apart by \
+                 weights, so they are {about}; docs/gateways.md has other ways"
+            ),
+            (Some(title), None) => format!(
+                "spec.analysis.metrics: measured at {title} with {about} (query set {name}), since \
+                 {}; docs/gateways.md says what has to be switched on",
+                gateway.why
+            ),
+            (None, _) => format!(
+                "spec.analysis.metrics: nobody knows the gateway, since {}: request-success-rate and \
+                 request-duration are {about}; to measure at the gateway name it in \
+                 spec.gitops.gateway.implementation",
+                gateway.why
+            ),
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Editor<'_> {
 
     /// Does the route stand in a base that others have, too? One that is named in
     /// `spec.gitops.routes` may stand anywhere.
-    fn is_shared_route(&self, route: &Manifest) -> bool {
+    pub(super) fn is_shared_route(&self, route: &Manifest) -> bool {
         let named = self.rollout.canary.spec.gitops().routes.is_some();
         let bases = self
             .rollout
@@ -120,7 +120,8 @@ impl Editor<'_> {
     /// The route with `traffic` and the cookies of this plan.
     fn state(&self, site: &RouteSite, traffic: Traffic) -> RouteState {
         let status = self.status.as_ref().or(site.canary.status.as_ref());
-        RouteState::new(&site.canary.spec, status, traffic)
+        let scale = self.rollout.gateway.weight_scale();
+        RouteState::new(&site.canary.spec, status, traffic).scaled(scale)
     }
 
     /// Notes in the status what the routes have of us. A status that would stay

@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use super::steer::{Placed, Steering, added};
 use super::{RouteState, Subject, backends, generate, is_service, matches, rules};
-use crate::api::{Canary, FieldPath, Traffic};
+use crate::api::{Canary, FieldPath};
 use crate::render::mapping;
 use crate::render::weights::{self, WeightError};
 use crate::repo::manifest::Manifest;
@@ -30,7 +30,7 @@ pub(in crate::render) fn set(
         document: route.document,
         subject: &subject,
     };
-    edit.split(state.traffic)?;
+    edit.split(state)?;
     edit.steer(state)
 }
 
@@ -104,8 +104,9 @@ impl Edit<'_> {
 
     /// Makes of the apex backend two, in every rule that has no other: the same
     /// backend under the primary's name, and a copy of it under the canary's.
-    fn split(&mut self, traffic: Traffic) -> Result<(), EditError> {
+    fn split(&mut self, state: &RouteState) -> Result<(), EditError> {
         let rules = self.rules()?;
+        let weights = state.written(state.traffic);
         let is_base = |rule: &Value| self.subject.is_weighted(rule) && !self.subject.is_added(rule);
         if rules.iter().any(is_base) {
             return Ok(());
@@ -124,8 +125,8 @@ impl Edit<'_> {
                 }
                 backend
             };
-            let primary = backend(&self.subject.primary, traffic.primary);
-            let canary = backend(&self.subject.canary, traffic.canary);
+            let primary = backend(&self.subject.primary, weights.0);
+            let canary = backend(&self.subject.canary, weights.1);
             self.stream
                 .assign(self.document, &path.index(0), &primary)?;
             self.stream.insert_item(self.document, &path, 1, &canary)?;
@@ -143,7 +144,7 @@ impl Edit<'_> {
             }
         }
         let wanted = Steering::new(self.subject, state).steer(&base);
-        self.weigh(&wanted, &positions)?;
+        self.weigh(&wanted, &positions, state)?;
         for placed in &wanted {
             if let Some(number) = placed.base.filter(|_| placed.traffic.is_some()) {
                 self.filter(positions[number], &base[number], &placed.rule)?;
@@ -155,11 +156,16 @@ impl Edit<'_> {
 
     /// Writes the weights of base rules, together where they are the same: rules
     /// may share a list.
-    fn weigh(&mut self, wanted: &[Placed], positions: &[usize]) -> Result<(), WeightError> {
+    fn weigh(
+        &mut self,
+        wanted: &[Placed],
+        positions: &[usize],
+        state: &RouteState,
+    ) -> Result<(), WeightError> {
         let mut groups: BTreeMap<(i64, i64), Vec<usize>> = BTreeMap::new();
         for placed in wanted {
             if let (Some(number), Some(traffic)) = (placed.base, placed.traffic) {
-                let weights = (traffic.primary, traffic.canary);
+                let weights = state.written(traffic);
                 groups.entry(weights).or_default().push(positions[number]);
             }
         }

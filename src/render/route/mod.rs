@@ -35,6 +35,7 @@ use serde_yaml::{Mapping, Value};
 pub use affinity::{Cookie, Cookies};
 
 use crate::api::{Canary, CanarySpec, Status, Traffic};
+use crate::render::weights;
 use crate::repo::manifest::Manifest;
 
 /// What a route is to do.
@@ -44,6 +45,9 @@ pub struct RouteState {
     pub traffic: Traffic,
     /// The cookies of session affinity.
     pub cookies: Cookies,
+    /// What weights are written times with, for gateways that divide them once more;
+    /// [`weights::shares`](crate::render::weights::shares) reads them back.
+    pub scale: i64,
 }
 
 impl RouteState {
@@ -53,6 +57,7 @@ impl RouteState {
         Self {
             traffic: Traffic::PRIMARY,
             cookies: Cookies::default(),
+            scale: 1,
         }
     }
 
@@ -67,7 +72,19 @@ impl RouteState {
                 ..traffic
             },
             cookies: Cookies::of(spec, status),
+            scale: 1,
         }
+    }
+
+    /// The same with weights that are written times `scale`.
+    #[must_use]
+    pub fn scaled(self, scale: i64) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// The weights of primary and canary as they are written for `traffic`.
+    fn written(&self, traffic: Traffic) -> (i64, i64) {
+        weights::scaled((traffic.primary, traffic.canary), self.scale)
     }
 }
 
@@ -175,6 +192,43 @@ impl<'a> Subject<'a> {
         !added.is_empty() && self.has_both(rule) && added.contains(&matches::checksum(rule))
     }
 }
+
+/// The Services of canary and primary, as rules name them.
+#[derive(Debug)]
+pub(super) struct Backends {
+    primary: String,
+    canary: String,
+}
+
+impl Backends {
+    pub(super) fn of(spec: &CanarySpec) -> Self {
+        Self {
+            primary: spec.primary_service(),
+            canary: spec.canary_service(),
+        }
+    }
+
+    /// The backendRefs of each rule that leads to one of them, by position.
+    pub(super) fn in_rules<'v>(
+        &self,
+        route: &'v Value,
+    ) -> impl Iterator<Item = (usize, &'v [Value])> {
+        let all = rules(route).iter().map(backends).enumerate();
+        all.filter(|(_, refs)| refs.iter().any(|one| self.name(one) != OTHER))
+    }
+
+    /// Which of the two a backendRef names.
+    pub(super) fn name(&self, backend: &Value) -> &'static str {
+        match backend {
+            one if is_service(one, &self.canary) => "canary",
+            one if is_service(one, &self.primary) => "primary",
+            _ => OTHER,
+        }
+    }
+}
+
+/// A backend that is neither canary nor primary.
+const OTHER: &str = "other";
 
 /// `spec.rules`.
 fn rules(route: &Value) -> &[Value] {

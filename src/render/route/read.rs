@@ -98,9 +98,10 @@ fn weights_of(subject: &Subject<'_>, route: &Manifest, rule: usize) -> Result<Tr
     let backends = [subject.primary.as_str(), subject.canary.as_str()];
     let weights = weights::weights_of(document, rule, &backends)
         .map_err(|error| unreadable(route, &error))?;
+    let (primary, canary) = weights::shares((weights[0], weights[1]));
     Ok(Traffic {
-        primary: weights[0],
-        canary: weights[1],
+        primary,
+        canary,
         mirrored: false,
     })
 }
@@ -188,6 +189,7 @@ pub(in crate::render) fn fits(canary: &Canary, route: Option<&Manifest>) -> Resu
             ..Traffic::canary(50)
         },
         cookies: affinity::affinity(&canary.spec).map_or_else(Cookies::default, Cookies::sample),
+        scale: 1,
     };
     let own = rules(&route.value).iter().enumerate();
     let own = own.filter(|(_, rule)| !subject.is_added(rule));

@@ -198,10 +198,11 @@ impl<'a> Steering<'a> {
     }
 
     fn weigh(&self, rule: &mut Mapping, traffic: Traffic) {
+        let (primary, canary) = self.state.written(traffic);
         self.each_backend(rule, |is_canary, backend| {
             let weight = match is_canary {
-                true => traffic.canary,
-                false => traffic.primary,
+                true => canary,
+                false => primary,
             };
             backend.insert("weight".into(), weight.into());
         });

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_yaml::Value;
 
-use super::RouteSite;
 use super::search::Search;
-use crate::api::{Canary, FieldPath, Problem, Strategy, closest};
+use super::{Rollout, RouteSite};
+use crate::api::{FieldPath, Problem, closest};
+use crate::diagnostic::Diagnostic;
 use crate::error::Result;
-use crate::gateway::{Catalogue, Gateway, Implementation, Place, QuerySet, Side, Site, When};
+use crate::gateway::{Catalogue, Gateway, Implementation, Place, Side, Site, is_measured, review};
 use crate::repo::inventory::{class_of, controller_of};
 use crate::repo::manifest::Manifest;
 
@@ -27,14 +28,28 @@ struct Known {
     why: String,
 }
 
+/// Why nobody knows it.
+struct Unknown {
+    why: String,
+    /// The GatewayClass, where that is all that is known.
+    class: Option<String>,
+}
+
+impl From<String> for Unknown {
+    fn from(why: String) -> Self {
+        Self { why, class: None }
+    }
+}
+
 /// Finds the gateway of a Canary: the one that it names, else the one whose controller
-/// the GatewayClass of the routes' Gateways names.
+/// the GatewayClass of the routes' Gateways names. The repository is searched for
+/// Gateways at most once, and not when the Canary names its gateway.
 ///
 /// # Errors
 /// When a file cannot be read from its origin.
 pub(super) fn choose(search: &Search<'_>, routes: &[RouteSite], primary: &str) -> Result<Chosen> {
     let catalogue = search.inventory.catalogue()?;
-    let place = place(search.canary, routes, primary);
+    let place = place(search, routes, primary);
     let gitops = search.canary.spec.gitops();
     let spec = gitops.gateway.clone().unwrap_or_default();
     let mut problems = Vec::new();
@@ -44,23 +59,23 @@ pub(super) fn choose(search: &Search<'_>, routes: &[RouteSite], primary: &str) -
     };
     let mut gateway = match known {
         Ok(known) => {
-            let class = known.class.as_deref();
-            let set = fitting(
+            let why = (known.why, place);
+            Gateway::known(
                 &catalogue,
-                &known.implementation,
+                known.implementation,
+                known.class,
                 search.canary,
-                &place,
-                class,
-            );
+                why,
+            )
+        }
+        Err(Unknown { why, class }) => {
+            let guess = class.and_then(|class| guess(&catalogue, &class));
             Gateway {
+                guess,
                 version: spec.version.clone(),
-                why: known.why,
-                set,
-                place,
-                implementation: Some(known.implementation),
+                ..Gateway::unknown(&catalogue, why, place)
             }
         }
-        Err(why) => Gateway::unknown(&catalogue, why, place),
     };
     if let Some(name) = &spec.query_set {
         match catalogue.set(name) {
@@ -71,7 +86,31 @@ pub(super) fn choose(search: &Search<'_>, routes: &[RouteSite], primary: &str) -
             }
         }
     }
+    if problems.is_empty() {
+        let found = review(&gateway, search.canary, is_generated(routes));
+        problems.extend(found.into_iter().filter(Problem::is_error));
+    }
     Ok(Chosen { gateway, problems })
+}
+
+/// What somebody should know about a Canary on its gateway, and need not be told at
+/// each step.
+#[must_use]
+pub(crate) fn gateway_hints(rollout: &Rollout) -> Vec<Diagnostic> {
+    let found = review(
+        &rollout.gateway,
+        &rollout.canary,
+        is_generated(&rollout.routes),
+    );
+    let warnings = found.iter().filter(|problem| !problem.is_error());
+    warnings
+        .map(|problem| rollout.manifest.diagnostic(problem))
+        .collect()
+}
+
+/// Is one of the routes still to be made?
+fn is_generated(routes: &[RouteSite]) -> bool {
+    routes.iter().any(|site| site.manifest.is_none())
 }
 
 fn at(field: &str) -> FieldPath {
@@ -87,15 +126,31 @@ fn unknown(field: &str, what: &str, name: &str, all: &[&str]) -> Problem {
     }
 }
 
+/// The implementation that a GatewayClass is called like, when nothing else tells:
+/// class `nginx` may be `nginx-gateway-fabric`.
+fn guess(catalogue: &Catalogue, class: &str) -> Option<String> {
+    let names: Vec<&str> = catalogue
+        .implementations()
+        .map(|one| one.name.as_str())
+        .collect();
+    let is_part = |longer: &str, shorter: &str| {
+        let rest = longer.strip_prefix(shorter);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let mut like = names.iter().copied();
+    let like = like.find(|name| is_part(name, class) || is_part(class, name));
+    like.or_else(|| closest(class, &names)).map(str::to_owned)
+}
+
 /// The implementation that the Canary names.
-fn named(catalogue: &Catalogue, name: &str, problems: &mut Vec<Problem>) -> Result<Known, String> {
+fn named(catalogue: &Catalogue, name: &str, problems: &mut Vec<Problem>) -> Result<Known, Unknown> {
     let Some(implementation) = catalogue.implementation(name) else {
         let all: Vec<&str> = catalogue
             .implementations()
             .map(|one| one.name.as_str())
             .collect();
         problems.push(unknown("implementation", "implementation", name, &all));
-        return Err(format!("there is no implementation `{name}`"));
+        return Err(format!("there is no implementation `{name}`").into());
     };
     Ok(Known {
         implementation,
@@ -110,112 +165,122 @@ fn by_class(
     catalogue: &Catalogue,
     routes: &[RouteSite],
     problems: &mut Vec<Problem>,
-) -> Result<Result<Known, String>> {
-    let parents = parents(search.canary, routes);
+) -> Result<Result<Known, Unknown>> {
     let gateways = search.inventory.gateways()?;
-    let (mut known, mut unknown) = (Vec::<Known>::new(), Vec::new());
-    for parent in &parents {
-        if parent.kind == "Service" {
-            unknown.push(format!("its parent is the Service {}: a mesh", parent.name));
-            continue;
+    let (mut known, mut unknown) = (Vec::<Known>::new(), Vec::<Unknown>::new());
+    let mut meshes = BTreeSet::new();
+    for parent in parents(search, routes) {
+        match parent.kind.as_str() {
+            "Gateway" => {}
+            "Service" => {
+                meshes.insert(format!("a mesh, by the Service {}", parent.name));
+                continue;
+            }
+            kind => {
+                unknown.push(format!("its parent is the {kind} {}", parent.name).into());
+                continue;
+            }
         }
         let namespace = parent.namespace.as_deref();
         let found = gateways.named(&parent.path, namespace, &parent.name);
         if found.is_empty() {
-            unknown.push(format!(
-                "the Gateway {} is not in the repository",
-                parent.name
-            ));
+            let shown = shown(&parent.name, namespace);
+            unknown.push(format!("the Gateway {shown} is not in the repository").into());
         }
         for gateway in found {
-            match of_gateway(catalogue, gateway, &gateways.classes(gateway)) {
-                Ok(one) => known.push(one),
-                Err(why) => unknown.push(why),
+            for one in of_gateway(catalogue, gateway, &gateways.classes(gateway)) {
+                match one {
+                    Ok(one) => known.push(one),
+                    Err(why) => unknown.push(why),
+                }
             }
         }
     }
-    let names: BTreeSet<String> = known
-        .iter()
-        .map(|one| one.implementation.name.clone())
-        .collect();
-    if names.len() > 1 {
+    // GatewayClasses of one implementation may be measured in other ways.
+    let names = known.iter().map(|one| match &one.class {
+        Some(class) if one.implementation.classes.contains(class) => {
+            format!("{} ({class})", one.implementation.name)
+        }
+        Some(_) | None => one.implementation.name.clone(),
+    });
+    let mut names: BTreeSet<String> = names.collect();
+    names.extend(meshes.iter().cloned());
+    if names.len() > 1 && is_measured(search.canary) {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let path = FieldPath::root().key("spec").key("service");
         let message = format!(
-            "has to say whose metrics count: the route attaches to {}, and adding them up \
-             would count requests twice",
+            "attaches to {}: the Canary has to say whose metrics count, since adding them up would \
+             count requests twice",
             names.join(" and ")
         );
-        problems.push(Problem::error(at("implementation"), message));
-        return Ok(Err("the route attaches to several".to_owned()));
+        let hint = "name one in spec.gitops.gateway.implementation";
+        problems.push(Problem::error(path, message).hint(hint));
+    }
+    if names.len() > 1 {
+        return Ok(Err("the route attaches to several".to_owned().into()));
+    }
+    if let Some(mesh) = meshes.pop_first() {
+        return Ok(Err(format!("the route attaches to {mesh}").into()));
     }
     Ok(known.into_iter().next().ok_or_else(|| {
-        unknown
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| "the route attaches to no Gateway".to_owned())
+        let nothing = || "the route attaches to no Gateway".to_owned().into();
+        unknown.into_iter().next().unwrap_or_else(nothing)
     }))
 }
 
-/// What the class of one Gateway tells.
+/// `infra/web`.
+fn shown(name: &str, namespace: Option<&str>) -> String {
+    namespace.map_or_else(
+        || name.to_owned(),
+        |namespace| format!("{namespace}/{name}"),
+    )
+}
+
+/// What the class of one Gateway tells; several when clusters have one each.
 fn of_gateway(
     catalogue: &Catalogue,
     gateway: &Manifest,
     classes: &[&Manifest],
-) -> Result<Known, String> {
+) -> Vec<Result<Known, Unknown>> {
     let class = class_of(gateway);
     let place = |manifest: &Manifest, field: &str| {
         let place = manifest.error_at(field, "").location();
         place.unwrap_or_default()
     };
+    let known = |implementation, why| Known {
+        implementation,
+        class: Some(class.to_owned()),
+        why,
+    };
     if let Some(implementation) = catalogue.by_class(class) {
         let where_ = place(gateway, "spec.gatewayClassName");
-        return Ok(Known {
-            implementation,
-            class: Some(class.to_owned()),
-            why: format!("the GatewayClass is {class} ({where_})"),
-        });
+        let why = format!("the GatewayClass is {class} ({where_})");
+        return vec![Ok(known(implementation, why))];
     }
-    let Some(found) = classes.first() else {
-        return Err(format!("the GatewayClass {class} is not in the repository"));
-    };
-    let controller = controller_of(found);
-    let where_ = place(found, "spec.controllerName");
-    match catalogue.by_controller(controller) {
-        Some(implementation) => Ok(Known {
-            implementation,
+    if classes.is_empty() {
+        return vec![Err(Unknown {
+            why: format!("the GatewayClass {class} is not in the repository"),
             class: Some(class.to_owned()),
-            why: format!("the GatewayClass {class} names {controller} ({where_})"),
-        }),
-        None => Err(format!(
-            "nobody knows the controller {controller} of the GatewayClass {class} ({where_})"
-        )),
+        })];
     }
-}
-
-/// The first query set of an implementation that fits the route.
-fn fitting(
-    catalogue: &Catalogue,
-    implementation: &Implementation,
-    canary: &Canary,
-    place: &Place,
-    class: Option<&str>,
-) -> Option<Arc<QuerySet>> {
-    let sets = implementation.query_sets.iter();
-    let mut sets = sets.filter_map(|name| catalogue.set(name));
-    sets.find(|set| fits(&set.when, canary, place, class))
-}
-
-fn fits(when: &When, canary: &Canary, place: &Place, class: Option<&str>) -> bool {
-    let analysis = canary.spec.analysis.as_ref();
-    let own_rule = analysis.is_some_and(|analysis| analysis.strategy() == Strategy::AbTesting);
-    let sites = || place.canary.sites.iter().chain(&place.primary.sites);
-    let filters = sites().next().is_some() && sites().all(|site| site.filtered);
-    let class_fits = |classes: &Vec<String>| {
-        class.is_some_and(|class| classes.iter().any(|known| known == class))
+    let of_class = |found: &&Manifest| {
+        let controller = controller_of(found);
+        let where_ = place(found, "spec.controllerName");
+        match catalogue.by_controller(controller) {
+            Some(implementation) => {
+                let why = format!("the GatewayClass {class} names {controller} ({where_})");
+                Ok(known(implementation, why))
+            }
+            None => Err(Unknown {
+                why: format!(
+                    "nobody knows the controller {controller} of the GatewayClass {class} \
+                     ({where_})"
+                ),
+                class: Some(class.to_owned()),
+            }),
+        }
     };
-    when.filters.is_none_or(|wanted| wanted == filters)
-        && when.own_rule.is_none_or(|wanted| wanted == own_rule)
-        && when.classes.as_ref().is_none_or(class_fits)
+    classes.iter().map(of_class).collect()
 }
 
 /// What a route attaches to.
@@ -227,7 +292,8 @@ struct Parent {
     path: String,
 }
 
-fn parents(canary: &Canary, routes: &[RouteSite]) -> Vec<Parent> {
+fn parents(search: &Search<'_>, routes: &[RouteSite]) -> Vec<Parent> {
+    let canary = search.canary;
     let mut parents = Vec::new();
     for site in routes {
         let Some(route) = &site.manifest else {
@@ -241,7 +307,7 @@ fn parents(canary: &Canary, routes: &[RouteSite]) -> Vec<Parent> {
                         .clone()
                         .or_else(|| canary.metadata.namespace.clone()),
                     name: parent.name.clone(),
-                    path: String::new(),
+                    path: search.path.to_owned(),
                 }
             }));
             continue;
@@ -263,7 +329,8 @@ fn parents(canary: &Canary, routes: &[RouteSite]) -> Vec<Parent> {
 
 /// Where the backends stand in the routes; in one that is still to be generated as it
 /// will be.
-fn place(canary: &Canary, routes: &[RouteSite], primary: &str) -> Place {
+fn place(search: &Search<'_>, routes: &[RouteSite], primary: &str) -> Place {
+    let canary = search.canary;
     let spec = &canary.spec;
     let side = |workload: &str, service: String, generated: usize| Side {
         workload: workload.to_owned(),
@@ -273,7 +340,7 @@ fn place(canary: &Canary, routes: &[RouteSite], primary: &str) -> Place {
             .collect(),
         service,
     };
-    let parents = parents(canary, routes);
+    let parents = parents(search, routes);
     let gateways = parents.iter().filter(|parent| parent.kind == "Gateway");
     let gateways: BTreeSet<&str> = gateways.map(|parent| parent.name.as_str()).collect();
     let manifests = || routes.iter().filter_map(|site| site.manifest.as_ref());
