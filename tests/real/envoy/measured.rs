@@ -9,7 +9,7 @@ use weirkeeper::gateway::{Backend as Side, Place, Question};
 use super::backend::{Backend, Behaviour};
 use super::bootstrap::{Cluster, Route};
 use super::load::Exchange;
-use super::scene::{Scene, Window, close, metric, number, place};
+use super::scene::{Scene, Window, close, metric, number, place, query_set};
 
 /// Percent of the traffic that the canary gets.
 const WEIGHT: i64 = 30;
@@ -274,7 +274,7 @@ fn compare(window: &Window<'_>, naming: &Naming, sent: &[Exchange], backends: [&
     let weight = f64::from(i32::try_from(WEIGHT).unwrap());
     let deviation = (weight * (100.0 - weight) / number(REQUESTS)).sqrt();
     close(name, "share of the weight", share, weight, 5.0 * deviation);
-    let set = super::scene::query_set(name);
+    let set = query_set(name);
     let bounds = set.duration.as_ref().map(|duration| &duration.bounds);
     for (question, quantile) in [("request-duration-p50", 0.5), ("request-duration", 0.99)] {
         let Some(bounds) = bounds else { continue };

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
 use weirkeeper::api::Metric;
-use weirkeeper::gateway::{Backend, Catalogue, Place, Question, Side, Site};
+use weirkeeper::gateway::{Backend, Catalogue, Place, QuerySet, Question, Side, Site};
 
 use super::bootstrap::{Cluster, Route};
 use super::load::{Exchange, Traffic};
@@ -89,51 +90,10 @@ impl Scene {
     }
 }
 
-/// A query set by name. Those that are not among the templates yet are Contour's
-/// with another selector.
-pub(crate) fn query_set(name: &str) -> weirkeeper::gateway::QuerySet {
-    if let Some(set) = Catalogue::builtin().set(name) {
-        return (*set).clone();
-    }
-    let mut set = (*Catalogue::builtin().set("contour").unwrap()).clone();
-    let counter = set.requests.as_mut().unwrap();
-    let at = "{{ sites[0].route }}/rule/{{ sites[0].rule }}";
-    counter.selector = match name {
-        "kgateway" => {
-            r#"envoy_cluster_name=~"kube_{{ namespace }}_{{ service }}(_.+)?_[0-9]+""#.to_owned()
-        }
-        "cilium" => r#"envoy_cluster_name=~".+/{{ namespace }}_{{ service }}_[0-9]+""#.to_owned(),
-        "envoy-gateway" => format!(
-            r#"envoy_cluster_name=~"(http|grpc)route/{{{{ namespace }}}}/{at}/backend/{{{{ sites[0].backend }}}}""#
-        ),
-        "envoy-gateway-merged" => {
-            r#"envoy_cluster_name=~"service/{{ namespace }}/{{ service }}/[0-9]+(/.+)?""#.to_owned()
-        }
-        "envoy-gateway-endpoint" => {
-            counter.metric = "envoy_cluster_endpoint_rq_total".to_owned();
-            counter.failed = None;
-            counter.completed = None;
-            set.duration = None;
-            let sel = format!(
-                r#"envoy_cluster_name=~"(http|grpc)route/{{{{ namespace }}}}/{at}", envoy_endpoint_address=~"127[.]0[.]0[.]{{% if service == 'podinfo-canary' %}}3{{% else %}}2{{% endif %}}:.*""#
-            );
-            set.queries.insert("request-success-rate".to_owned(), format!("sum(rate(envoy_cluster_endpoint_rq_success{{{sel}}}[{{{{ interval }}}}]))/sum(rate(envoy_cluster_endpoint_rq_total{{{sel}}}[{{{{ interval }}}}])) * 100"));
-            sel
-        }
-        other => panic!("there is no query set {other}"),
-    };
-    set.mirror = (name == "envoy-gateway").then(|| {
-        let mut counter = set.requests.clone().unwrap();
-        counter.selector = format!(
-            r#"envoy_cluster_name=~"(http|grpc)route/{{{{ namespace }}}}/{at}-mirror-[0-9]+""#
-        );
-        weirkeeper::gateway::Variant {
-            requests: Some(counter),
-            duration: None,
-        }
-    });
-    set.name = name.to_owned();
-    set
+/// A query set by name.
+pub(crate) fn query_set(name: &str) -> Arc<QuerySet> {
+    let set = Catalogue::builtin().set(name);
+    set.unwrap_or_else(|| panic!("there is no query set {name}"))
 }
 
 /// Time between two scrapes, both of them in it.
@@ -155,8 +115,7 @@ impl Window<'_> {
         place: &Place,
         backend: Backend,
     ) -> Option<f64> {
-        let known = query_set(set);
-        let query = known.query(question, place, backend, &self.interval());
+        let query = query_set(set).query(question, place, backend, &self.interval());
         let query = query.unwrap();
         let query = query.unwrap_or_else(|| panic!("{set} cannot measure {question:?}"));
         self.prometheus.value(&query, Some(self.to))

@@ -254,6 +254,13 @@ fn copies(window: &Window<'_>, sent: &[Exchange], failed: usize) {
         0.1,
     );
     assert!(ask(metric("request-duration")) > 0.0);
+    let merged = window.ask(
+        "envoy-gateway-merged",
+        Question::Requests,
+        &copied,
+        Side::Canary,
+    );
+    close("merged", "requests", merged.unwrap(), number(REQUESTS), 0.1);
 }
 
 /// The name of a cluster ends at its first dot; the rest becomes part of the metric's
@@ -288,6 +295,7 @@ async fn grpc_fails_where_its_statuses_are_known() {
             .count()
     };
     send(NOT_FOUND).await;
+    send(INTERNAL).await;
     let from = scene.scraped();
     let (good, failed) = (send(NOT_FOUND).await, send(INTERNAL).await);
     let window = scene.between(from, scene.scraped());
@@ -295,10 +303,20 @@ async fn grpc_fails_where_its_statuses_are_known() {
     let other =
         format!(r#"count(envoy_cluster_upstream_rq{{{cluster},envoy_response_code!="200"}})"#);
     assert_eq!(window.value(&other), None);
-    for (counter, counted) in [("error", failed), ("success", good)] {
-        let endpoint = format!(r#"envoy_endpoint_address="{}""#, backends.copies.address);
-        let counter = format!("envoy_cluster_endpoint_rq_{counter}{{{cluster},{endpoint}}}");
-        let measured = window.value(&format!("increase({counter}[INTERVAL])"));
-        close("calls", "answers", measured.unwrap(), number(counted), 0.1);
-    }
+    let mut calls = place("calls");
+    calls.kind = "GRPCRoute".to_owned();
+    let ask = |question| {
+        let value = window.ask("envoy-gateway-endpoint", question, &calls, Side::Canary);
+        value.unwrap()
+    };
+    let all = number(good + failed);
+    let counted = 100.0 * number(good) / all;
+    close(
+        "calls",
+        "success",
+        ask(metric("request-success-rate")),
+        counted,
+        0.01,
+    );
+    close("calls", "requests", ask(Question::Requests), all, 0.1);
 }
