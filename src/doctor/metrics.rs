@@ -92,9 +92,11 @@ impl Doctor {
     async fn metric(&self, subject: &Subject<'_>, probe: &Probe) -> Result<MetricAnswer> {
         match self.ask(subject, probe.clone()).await? {
             Answer::Metric(answer) => Ok(answer),
-            Answer::Readiness(_) | Answer::Missed(_) | Answer::Applied(_) | Answer::Webhook(_) => {
-                Err(Error::internal("something else was answered"))
-            }
+            Answer::Readiness(_)
+            | Answer::Missed(_)
+            | Answer::Applied(_)
+            | Answer::Evidence(_)
+            | Answer::Webhook(_) => Err(Error::internal("something else was answered")),
         }
     }
 
@@ -151,13 +153,17 @@ impl Doctor {
                     false => finding.advise(advice),
                 }
             }
-            Ok(Answer::Metric(_) | Answer::Missed(_) | Answer::Applied(_) | Answer::Webhook(_)) => {
-                Finding::new(
-                    Area::Readiness,
-                    Level::Unknown,
-                    "something else was answered",
-                )
-            }
+            Ok(
+                Answer::Metric(_)
+                | Answer::Missed(_)
+                | Answer::Applied(_)
+                | Answer::Evidence(_)
+                | Answer::Webhook(_),
+            ) => Finding::new(
+                Area::Readiness,
+                Level::Unknown,
+                "something else was answered",
+            ),
             Err(error) => Finding::error(Area::Readiness, Level::Problem, &error),
         }
     }
@@ -180,9 +186,11 @@ fn name(analysis: &Analysis, probe: &Probe) -> String {
     match probe {
         Probe::Metric { index, .. } => of(index),
         Probe::Requests { index } => format!("requests of {}", of(index)),
-        Probe::Readiness { .. } | Probe::Missed { .. } | Probe::Applied | Probe::Webhook { .. } => {
-            String::new()
-        }
+        Probe::Readiness { .. }
+        | Probe::Missed { .. }
+        | Probe::Applied
+        | Probe::Evidence
+        | Probe::Webhook { .. } => String::new(),
     }
 }
 
@@ -201,6 +209,7 @@ fn template(analysis: &Analysis, probe: &Probe) -> Option<usize> {
         | Probe::Readiness { .. }
         | Probe::Missed { .. }
         | Probe::Applied
+        | Probe::Evidence
         | Probe::Webhook { .. } => None,
     }
 }

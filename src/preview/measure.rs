@@ -65,6 +65,7 @@ pub(crate) async fn measure(
         | Probe::Requests { .. }
         | Probe::Missed { .. }
         | Probe::Applied
+        | Probe::Evidence
         | Probe::Webhook { .. } => None,
     });
     join_all(checks.map(|(index, source)| check(observer, &subject, index, source, now, limit)))

@@ -23,6 +23,8 @@ mod doctor;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod fail_on;
 #[cfg(test)]
 mod fleet;
