@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::metrics::Prometheus;
+use super::metrics::{Prometheus, Provider};
 use super::{Observer, Subject};
 use crate::error::{Error, Result};
 
@@ -55,7 +55,12 @@ impl Observer {
         template: Option<usize>,
     ) -> Result<Option<Arc<Prometheus>>> {
         let client = match template {
-            Some(index) => self.clients.template_client(subject, index)?,
+            Some(index) => match self.clients.template_client(subject, index)? {
+                Some(Provider::Prometheus(client)) => Some(client),
+                // Its queries are not PromQL, and it has no such series.
+                Some(_) => return Ok(None),
+                None => None,
+            },
             None => self.clients.default_client(subject)?,
         };
         let nobody = || Error::usage("no Prometheus is named");
