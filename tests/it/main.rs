@@ -49,6 +49,8 @@ mod preview;
 #[cfg(test)]
 mod promotion;
 #[cfg(test)]
+mod providers;
+#[cfg(test)]
 mod pull_requests;
 #[cfg(test)]
 mod race;

@@ -159,3 +159,6 @@ fn is_own_host(kind: &ProviderType, address: &Url) -> bool {
     };
     address.scheme() == "https" && address.port().is_none() && hosts.iter().any(is)
 }
+
+#[cfg(test)]
+mod tests;
