@@ -91,6 +91,7 @@ impl ProviderType {
         Self {
             name: "externalmetrics",
             title: "the external metrics API",
+            address: Address::Service,
             secret: Wanted::Maybe,
             keys: &["token"],
             insecure_skip_verify: Wanted::Maybe,

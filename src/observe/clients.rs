@@ -20,7 +20,8 @@ use crate::settings::{MetricsSettings, Secrets, address};
 #[derive(Debug)]
 pub(super) struct Clients {
     settings: MetricsSettings,
-    known: Mutex<BTreeMap<String, Provider>>,
+    known: Mutex<BTreeMap<String, Arc<Prometheus>>>,
+    others: Mutex<BTreeMap<String, Provider>>,
 }
 
 impl Clients {
@@ -29,6 +30,7 @@ impl Clients {
         Self {
             settings,
             known: Mutex::default(),
+            others: Mutex::default(),
         }
     }
 
@@ -196,25 +198,23 @@ impl Clients {
     /// adds to it.
     fn client(&self, config: PrometheusConfig, template: &str) -> Result<Arc<Prometheus>> {
         let key = format!("{} {template}", config.address);
-        let made = self.known(key, || {
-            Ok(Provider::Prometheus(Arc::new(Prometheus::new(&config)?)))
-        });
-        match made? {
-            Provider::Prometheus(prometheus) => Ok(prometheus),
-            other => Err(Error::internal(format!("{other:?} is no Prometheus"))),
-        }
+        kept(&self.known, key, || Prometheus::new(&config).map(Arc::new))
     }
+}
 
-    /// The provider known by `key`, made if it is not.
-    fn known(&self, key: String, make: impl FnOnce() -> Result<Provider>) -> Result<Provider> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(provider) = known.get(&key) {
-            return Ok(provider.clone());
-        }
-        let provider = make()?;
-        known.insert(key, provider.clone());
-        Ok(provider)
+/// What is known by `key`, made if it is not.
+fn kept<T: Clone>(
+    known: &Mutex<BTreeMap<String, T>>,
+    key: String,
+    make: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = known.get(&key) {
+        return Ok(client.clone());
     }
+    let client = make()?;
+    known.insert(key, client.clone());
+    Ok(client)
 }
 
 /// A field of a template's provider, as it is told of.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{Clients, in_template, not_sent, whose};
+use super::{Clients, in_template, kept, not_sent, whose};
 use crate::api::{Address, MetricProvider, MetricTemplate, ProviderType, Wanted};
 use crate::error::{Error, Result};
 use crate::http::Options;
@@ -56,7 +56,7 @@ impl Clients {
         }
         let address = self.other_address(template, kind)?;
         let key = format!("{} {} {}", kind.name, address, whose(template));
-        self.known(key, || self.make(template, kind, address))
+        kept(&self.others, key, || self.make(template, kind, address))
     }
 
     fn make(

@@ -142,13 +142,15 @@ impl Found {
 
 impl Facet {
     fn named(&self) -> String {
-        match &self.name {
-            Value::String(name) => named(name),
-            Value::Array(parts) => {
+        if let Some(name) = self.name.as_str() {
+            return named(name);
+        }
+        match self.name.as_array() {
+            Some(parts) => {
                 let parts: Vec<&str> = parts.iter().filter_map(Value::as_str).collect();
                 named(&parts.join(", "))
             }
-            other => named(&other.to_string()),
+            None => named(&self.name.to_string()),
         }
     }
 }

@@ -243,9 +243,10 @@ fn errors(data: &str) -> String {
     let all = event["errors"].as_array();
     let all = all.into_iter().flatten().map(|error| {
         let code = error["code"].as_str().unwrap_or_default();
-        match &error["context"] {
-            Value::Null => code.to_owned(),
-            context => format!("{code} {context}"),
+        let context = &error["context"];
+        match context.is_null() {
+            true => code.to_owned(),
+            false => format!("{code} {context}"),
         }
     });
     let all: Vec<String> = all.collect();

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::api::{
-    AlertProvider, Canary, Document, FieldPath, MetricTemplate, NamespacedRef, Problem,
-    ProviderType, read,
+    AlertProvider, Canary, Document, FieldPath, Metric, MetricProvider, MetricTemplate,
+    NamespacedRef, Problem, ProviderType, read,
 };
 use crate::error::{Error, Kind, Result};
 use crate::repo::inventory::{Inventory, is_below};
@@ -202,8 +202,25 @@ pub(super) fn queries(
                 error,
             ));
         }
+        problems.extend(uncounted(metric, templates.get(&index), &path));
     }
     problems
+}
+
+/// A metric whose requests are counted where nobody understands the built-in query.
+fn uncounted(
+    metric: &Metric,
+    template: Option<&MetricTemplate>,
+    path: &FieldPath,
+) -> Option<Problem> {
+    let kind = &template?.spec.provider.kind;
+    let is_missing = metric.min_requests() > 0 && metric.requests_query().is_none();
+    let is_other = kind != MetricProvider::PROMETHEUS;
+    (is_missing && is_other).then(|| {
+        let message = format!("requests cannot be counted at `{kind}` without `requestsQuery`");
+        let problem = Problem::error(path.key("minRequests"), message);
+        problem.hint("give a query in the language of the provider, or leave minRequests out")
+    })
 }
 
 fn unrendered(path: FieldPath, what: &str, mut error: TemplateError) -> Problem {
