@@ -1,6 +1,7 @@
 //! Metrics: who is asked, and with which query.
 
 pub mod cloud;
+mod cloudwatch;
 mod datadog;
 mod dynatrace;
 mod graphite;
@@ -11,12 +12,14 @@ pub mod prometheus;
 mod provider;
 pub mod remote;
 mod splunk;
+mod stackdriver;
 #[cfg(test)]
 mod testing;
 
 use crate::api::Metric;
 use crate::template::{QueryVars, TemplateError, render_query};
 
+pub use cloudwatch::CloudWatch;
 pub use datadog::Datadog;
 pub use dynatrace::Dynatrace;
 pub use graphite::Graphite;
@@ -26,6 +29,7 @@ pub use prometheus::{Prometheus, PrometheusConfig};
 pub use provider::{Answered, Provider};
 pub use remote::{Access, Keys};
 pub use splunk::Splunk;
+pub use stackdriver::Stackdriver;
 
 /// Intervals of a metric that some providers are asked about, as Flagger does: their
 /// points come late.
