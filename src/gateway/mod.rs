@@ -11,6 +11,7 @@
 
 mod catalogue;
 mod implementation;
+mod overlay;
 mod place;
 mod set;
 mod shape;

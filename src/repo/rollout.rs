@@ -132,6 +132,7 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     let primary = primary_workload(&canary, &release);
     let gateway::Chosen { gateway, problems } = gateway::choose(&search, &routes, &primary)?;
     findings.problems(problems);
+    inventory.refuse_broken(&gateway)?;
     let mut rollout = Rollout {
         manifest: manifest.clone(),
         release,

@@ -25,6 +25,8 @@ mod parts;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queries;
+#[cfg(test)]
 mod remotes;
 #[cfg(test)]
 mod rollout;
