@@ -154,6 +154,7 @@ pub fn examine(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     };
     let primary = primary_workload(&canary, &release);
     let gateway::Chosen { gateway, problems } = gateway::choose(&search, &routes, &primary)?;
+    inventory.refuse_broken(&gateway)?;
     let problems = problems.iter().map(|problem| manifest.diagnostic(problem));
     let against: Vec<Diagnostic> = problems.collect();
     let mut rollout = Rollout {

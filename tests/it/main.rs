@@ -43,6 +43,7 @@ mod init;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod own_gateways;
 mod people;
 #[cfg(test)]
 mod preview;

@@ -27,6 +27,8 @@ mod parts;
 #[cfg(test)]
 mod prometheus;
 #[cfg(test)]
+mod queries;
+#[cfg(test)]
 mod remotes;
 #[cfg(test)]
 mod rollout;
