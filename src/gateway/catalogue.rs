@@ -16,10 +16,62 @@ pub(super) const GATEWAYS: &[(&str, &str)] = &[(
 /// The files of `templates/queries`, by name.
 pub(super) const QUERIES: &[(&str, &str)] = &[
     (
+        "agentgateway",
+        include_str!("../../templates/queries/agentgateway.yaml"),
+    ),
+    (
+        "airlock",
+        include_str!("../../templates/queries/airlock.yaml"),
+    ),
+    (
+        "apisix",
+        include_str!("../../templates/queries/apisix.yaml"),
+    ),
+    (
+        "cilium",
+        include_str!("../../templates/queries/cilium.yaml"),
+    ),
+    (
+        "consul",
+        include_str!("../../templates/queries/consul.yaml"),
+    ),
+    (
         "contour",
         include_str!("../../templates/queries/contour.yaml"),
     ),
+    (
+        "envoy-gateway",
+        include_str!("../../templates/queries/envoy-gateway.yaml"),
+    ),
+    ("gke", include_str!("../../templates/queries/gke.yaml")),
+    (
+        "haproxy",
+        include_str!("../../templates/queries/haproxy.yaml"),
+    ),
     ("http", include_str!("../../templates/queries/http.yaml")),
+    ("istio", include_str!("../../templates/queries/istio.yaml")),
+    (
+        "kgateway",
+        include_str!("../../templates/queries/kgateway.yaml"),
+    ),
+    ("kong", include_str!("../../templates/queries/kong.yaml")),
+    ("kuma", include_str!("../../templates/queries/kuma.yaml")),
+    (
+        "linkerd",
+        include_str!("../../templates/queries/linkerd.yaml"),
+    ),
+    (
+        "nginx-plus",
+        include_str!("../../templates/queries/nginx-plus.yaml"),
+    ),
+    (
+        "traefik",
+        include_str!("../../templates/queries/traefik.yaml"),
+    ),
+    (
+        "workload",
+        include_str!("../../templates/queries/workload.yaml"),
+    ),
 ];
 
 /// Implementations and query sets by name.

@@ -14,13 +14,14 @@ mod implementation;
 mod place;
 mod set;
 mod shape;
+mod values;
 
 use std::sync::Arc;
 
 pub use catalogue::Catalogue;
 pub use implementation::Implementation;
 pub use place::{Backend, Place, Side, Site};
-pub use set::{Counter, Duration, MeasuredBy, QuerySet, Question, Unit, Variant, When};
+pub use set::{Confidence, Counter, Duration, MeasuredBy, QuerySet, Question, Unit, Variant, When};
 
 /// Whose metrics and capabilities apply to a Canary.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use crate::template::TemplateError;
 
 /// How the requests to one backend are measured, as Prometheus knows them.
 ///
-/// Values stand in braces, `{{ service }}`; see [`shape`] for their names.
+/// Values stand in braces, `{{ service }}`; see the head of `shape.rs` for their names.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct QuerySet {
@@ -22,6 +22,9 @@ pub struct QuerySet {
     pub about: String,
     /// Who measures.
     pub by: MeasuredBy,
+    /// How sure it is that the gateway names its series so; `None` for a set of the
+    /// user's own. One of low confidence is used only when it is named.
+    pub confidence: Option<Confidence>,
     /// When it fits; without one it always does.
     pub when: When,
     /// Alternatives for `{{ label }}`: a scrape may rename a label to
@@ -40,12 +43,14 @@ pub struct QuerySet {
     pub grpc: Option<Variant>,
     /// What is different while requests are copied to the canary.
     pub mirror: Option<Variant>,
+    /// Copied requests are not measured at all.
+    pub blind_to_mirror: bool,
     /// Do counters begin with the first request that they count? Then the first
     /// ones are missed.
     pub late: bool,
     /// Queries in place of the usual ones, by name: `request-success-rate`,
     /// `request-duration`, `request-duration-average`, `request-retry-rate`,
-    /// `requests`, `series`.
+    /// `requests`, `series`, `buckets`.
     pub queries: BTreeMap<String, String>,
     /// The shortest window that makes sense.
     pub least_interval: Option<String>,
@@ -62,6 +67,18 @@ pub enum MeasuredBy {
     Gateway,
     /// The workload or its proxy: it sees what reaches it, also probes.
     Workload,
+}
+
+/// How sure it is that a gateway names its series as a set says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Confidence {
+    /// A part that it needs is not certain.
+    Low,
+    /// One part was concluded from others, or read in documentation.
+    Medium,
+    /// Every name was read in the source of the gateway.
+    High,
 }
 
 /// When a set fits; all that is named has to be so.
@@ -87,9 +104,12 @@ pub struct Counter {
     pub selector: String,
     /// Label matcher of the requests that failed.
     pub failed: Option<String>,
+    /// A counter of those that failed, of the same selector, where it is another one.
+    pub failed_metric: Option<String>,
     /// Label matchers of those that did not, where that is easier to say.
     pub good: Option<String>,
-    /// A counter of all requests that is there from the first one on.
+    /// A counter of all requests that is there from the first one on, of the same
+    /// selector.
     pub completed: Option<String>,
 }
 
@@ -154,6 +174,22 @@ pub enum Question {
     Series,
     /// Series by upper bound of the histogram's buckets, `le`.
     Buckets,
+}
+
+impl Question {
+    /// The name of a query in [`QuerySet::queries`].
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metric(BuiltIn::SuccessRate) => "request-success-rate",
+            Self::Metric(BuiltIn::Percentile(_)) => "request-duration",
+            Self::Metric(BuiltIn::AverageDuration) => "request-duration-average",
+            Self::Metric(BuiltIn::RetryRate) => "request-retry-rate",
+            Self::Requests => "requests",
+            Self::Series => "series",
+            Self::Buckets => "buckets",
+        }
+    }
 }
 
 impl QuerySet {

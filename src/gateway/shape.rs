@@ -1,29 +1,35 @@
 //! From a query set to PromQL: the shapes that queries of all sets share.
 //!
-//! Selectors are templates (minijinja) in which these are known, escaped for a
-//! text between double quotes:
+//! Selectors are templates (minijinja) in which these are known. A name is escaped for
+//! the quotes in which it stands; in those of `=~` and `!~` it is a pattern that fits
+//! nothing else, so a dot in it is a dot:
 //!
 //! | Name | Value |
 //! |---|---|
 //! | `namespace` | namespace of the route and its backends |
 //! | `target` | workload of the backend, as it is in the cluster |
+//! | `other` | the other workload, when its name goes on where that of this one ends: `podinfo-primary` for `podinfo`; else empty |
 //! | `service` | Service of the backend |
-//! | `route` | the routes, as an alternative of a regular expression; dots are `[.]` |
+//! | `kind` | `httproute` or `grpcroute` |
+//! | `route` | the routes, as an alternative of a pattern |
 //! | `route_slug` | the same, every run of other characters than letters and digits is `-` |
-//! | `sites` | the backendRefs: `route`, `rule`, `backend` of each |
+//! | `sites` | the backendRefs: `route`, `rule`, `backend`, `weight` of each |
 //! | `gateway` | the Gateways, as `route`; empty for a mesh |
 //! | `label` | the alternative of `labels` |
 //! | `interval` | the window, `1m` |
 //! | `quantile` | `0.99`, in queries of durations |
-
-use std::collections::BTreeSet;
+//! | `series` | a selected series, in `around` |
+//!
+//! Without a backendRef `sites` is empty and `route` is, too: patterns are to be written
+//! so that they fit nothing then.
 
 use serde::Serialize;
 
 use super::set::{Counter, Duration, QuerySet, Question};
-use super::{Backend, Place, Site};
+use super::values::Values;
+use super::{Backend, Place};
 use crate::api::BuiltIn;
-use crate::template::{self, TemplateError, promql_escape};
+use crate::template::{self, TemplateError};
 
 /// One shape for each question; the text between `{{ }}` are sums over the series.
 const SUCCESS_RATE: &str =
@@ -33,69 +39,6 @@ const AVERAGE: &str =
     include_str!("../../templates/queries/shapes/request-duration-average.promql");
 const RETRY_RATE: &str = include_str!("../../templates/queries/shapes/request-retry-rate.promql");
 const REQUESTS: &str = include_str!("../../templates/queries/shapes/requests.promql");
-
-/// Stands for a selected series in [`QuerySet::around`].
-const SERIES: &str = "{{ series }}";
-
-/// What selectors and queries of a set may name.
-#[derive(Debug, Clone, Serialize)]
-struct Values<'a> {
-    namespace: String,
-    target: String,
-    service: String,
-    route: String,
-    route_slug: String,
-    sites: Vec<Site>,
-    gateway: String,
-    label: &'a str,
-    interval: String,
-    quantile: Option<f64>,
-}
-
-impl<'a> Values<'a> {
-    fn new(place: &Place, backend: Backend, interval: &str) -> Self {
-        let side = place.side(backend);
-        let names = side.sites.iter().map(|site| site.route.as_str());
-        let names: BTreeSet<&str> = names.collect();
-        let sites = side.sites.iter().map(|site| Site {
-            route: in_pattern(&site.route),
-            ..site.clone()
-        });
-        Self {
-            namespace: promql_escape(&place.namespace),
-            target: promql_escape(&side.workload),
-            service: promql_escape(&side.service),
-            route: alternatives(names.iter().map(|name| in_pattern(name))),
-            route_slug: alternatives(names.iter().map(|name| slug(name))),
-            sites: sites.collect(),
-            gateway: alternatives(place.gateways.iter().map(|name| in_pattern(name))),
-            label: "",
-            interval: promql_escape(interval),
-            quantile: None,
-        }
-    }
-}
-
-/// As it stands in a regular expression between double quotes.
-fn in_pattern(name: &str) -> String {
-    promql_escape(name).replace('.', "[.]")
-}
-
-/// Every run of other characters than letters and digits as `-`, as Traefik does.
-fn slug(name: &str) -> String {
-    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    words.join("-")
-}
-
-fn alternatives(names: impl Iterator<Item = String>) -> String {
-    let names: Vec<String> = names.collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        several => format!("({})", several.join("|")),
-    }
-}
 
 /// The query of `set` for one backend; `None` when it has none.
 pub(super) fn render(
@@ -107,10 +50,10 @@ pub(super) fn render(
 ) -> Result<Option<String>, TemplateError> {
     let mut values = Values::new(place, backend, interval);
     if let Question::Metric(BuiltIn::Percentile(percent)) = question {
-        values.quantile = Some(percent.quantile());
+        values = values.with_quantile(percent.quantile());
     }
     if let Some(own) = own(set, question) {
-        return filled(&set.name, own, &values).map(Some);
+        return values.fill(&set.name, own).map(Some);
     }
     let shaping = Shaping::new(set, values)?;
     let counter = set.counter(place, backend);
@@ -118,7 +61,10 @@ pub(super) fn render(
     let rendered = match question {
         Question::Metric(BuiltIn::SuccessRate) => counter
             .filter(|_| !place.is_grpc() || set.grpc.is_some())
-            .filter(|counter| counter.failed.is_some() || counter.good.is_some())
+            .filter(|counter| {
+                let failed = counter.failed.is_some() || counter.failed_metric.is_some();
+                failed || counter.good.is_some()
+            })
             .map(|counter| shaping.success_rate(counter)),
         Question::Metric(BuiltIn::Percentile(_)) => shaping.percentile(counter, duration),
         Question::Metric(BuiltIn::AverageDuration) => shaping.average(counter, duration),
@@ -133,16 +79,7 @@ pub(super) fn render(
 
 /// The query that the set itself says.
 fn own(set: &QuerySet, question: Question) -> Option<&str> {
-    let name = match question {
-        Question::Metric(BuiltIn::SuccessRate) => "request-success-rate",
-        Question::Metric(BuiltIn::Percentile(_)) => "request-duration",
-        Question::Metric(BuiltIn::AverageDuration) => "request-duration-average",
-        Question::Metric(BuiltIn::RetryRate) => "request-retry-rate",
-        Question::Requests => "requests",
-        Question::Series => "series",
-        Question::Buckets => "buckets",
-    };
-    set.queries.get(name).map(String::as_str)
+    set.queries.get(question.name()).map(String::as_str)
 }
 
 fn filled(name: &str, text: &str, values: impl Serialize) -> Result<String, TemplateError> {
@@ -161,12 +98,10 @@ struct Shaping<'a> {
 
 impl<'a> Shaping<'a> {
     fn new(set: &'a QuerySet, values: Values<'a>) -> Result<Self, TemplateError> {
-        let around = set.around.as_deref().unwrap_or(SERIES);
-        let (before, after) = around.split_once(SERIES).unwrap_or((around, ""));
-        let around = [
-            template::render(&set.name, before, &values)?,
-            template::render(&set.name, after, &values)?,
-        ];
+        let around = match &set.around {
+            Some(around) => values.around(&set.name, around)?,
+            None => Default::default(),
+        };
         Ok(Self {
             set,
             values,
@@ -175,45 +110,59 @@ impl<'a> Shaping<'a> {
     }
 
     /// One minus the failing share, which counts as none when nothing failed yet: so
-    /// that it is 0 and not nothing when every request failed. Where a counter is there
-    /// from the first request on it is divided by that one, once others are, too: an
-    /// error whose own counter has just begun counts at once.
+    /// that it is 0 and not nothing when every request failed.
+    ///
+    /// A counter that begins with the failure which it counts shows nothing of its first
+    /// failures. Where another one counts all requests from the first one on, the window
+    /// in which that happens is measured by what did not fail, as a share of those. Not
+    /// in the first window of all: then what did not fail has only just begun, too.
     fn success_rate(&self, counter: &Counter) -> Rendered {
-        let all = self.sum("rate", &counter.metric, &counter.selector, "")?;
-        let of = |matcher: &Option<String>| match matcher {
-            Some(matcher) => {
-                let sum = self.sum("rate", &counter.metric, &counter.selector, matcher);
-                sum.map(Some)
-            }
-            None => Ok(None),
-        };
-        let (failed, good) = (of(&counter.failed)?, of(&counter.good)?);
-        let others = counter.failed.as_deref().and_then(negated);
-        let strict = match (&counter.completed, others) {
-            (Some(completed), Some(others)) => {
-                let before = format!(" offset {}", self.values.interval);
-                Some([
-                    self.sum("rate", &counter.metric, &counter.selector, &others)?,
-                    self.sum("rate", completed, &counter.selector, "")?,
-                    self.count(&counter.metric, &counter.selector, &others, &before)?,
-                ])
-            }
-            _ => None,
+        let Counter {
+            metric, selector, ..
+        } = counter;
+        let sum = |matcher: &str| self.sum("rate", metric, selector, matcher);
+        let of = |matcher: &Option<String>| matcher.as_deref().map(sum).transpose();
+        let parts = Parts {
+            all: sum("")?,
+            good: of(&counter.good)?,
+            strict: self.strict(counter)?,
+            failed: match &counter.failed_metric {
+                Some(failed) => Some(self.sum("rate", failed, selector, "")?),
+                None => of(&counter.failed)?,
+            },
         };
         #[derive(Serialize)]
         struct Parts {
             all: String,
-            failed: Option<String>,
             good: Option<String>,
-            strict: Option<[String; 3]>,
+            strict: Option<Strict>,
+            failed: Option<String>,
         }
-        let parts = Parts {
-            all,
-            failed,
-            good,
-            strict,
-        };
         filled("request-success-rate", SUCCESS_RATE, parts)
+    }
+
+    fn strict(&self, counter: &Counter) -> Result<Option<Strict>, TemplateError> {
+        let Counter {
+            metric, selector, ..
+        } = counter;
+        let (Some(completed), Some(failed)) = (&counter.completed, &counter.failed) else {
+            return Ok(None);
+        };
+        let Some(others) = negated(failed) else {
+            return Ok(None);
+        };
+        let before = format!(" offset {}", self.values.interval());
+        Ok(Some(Strict {
+            good: self.sum("rate", metric, selector, &others)?,
+            completed: self.sum("rate", completed, selector, "")?,
+            known: self.count(metric, selector, &others, &before)?,
+            new: self.each(selector, failed, |series| {
+                let series = format!("{metric}{{{series}}}");
+                let new = self.wrapped(&series);
+                let known = self.wrapped(&format!("{series}{before}"));
+                format!("count({new} unless {known})")
+            })?,
+        }))
     }
 
     fn percentile(
@@ -236,7 +185,7 @@ impl<'a> Shaping<'a> {
                 in_seconds: bool,
             }
             let parts = Parts {
-                quantile: self.values.quantile,
+                quantile: self.values.quantile(),
                 buckets,
                 in_seconds: duration.unit.in_milliseconds() > 1.0,
             };
@@ -298,9 +247,14 @@ impl<'a> Shaping<'a> {
         #[derive(Serialize)]
         struct Parts {
             all: String,
+            completed: Option<String>,
         }
-        let all = self.sum("increase", &counter.metric, &counter.selector, "")?;
-        filled("requests", REQUESTS, Parts { all })
+        let sum = |metric: &str| self.sum("increase", metric, &counter.selector, "");
+        let parts = Parts {
+            all: sum(&counter.metric)?,
+            completed: counter.completed.as_deref().map(sum).transpose()?,
+        };
+        filled("requests", REQUESTS, parts)
     }
 
     fn series(&self, counter: &Counter) -> Rendered {
@@ -332,7 +286,7 @@ impl<'a> Shaping<'a> {
     }
 
     fn rate(&self, function: &str, metric: &str, series: &str) -> String {
-        let interval = &self.values.interval;
+        let interval = self.values.interval();
         self.wrapped(&format!("{function}({metric}{{{series}}}[{interval}])"))
     }
 
@@ -351,14 +305,11 @@ impl<'a> Shaping<'a> {
             false => labels.collect(),
         };
         let parts = labels.into_iter().map(|label| {
-            let values = Values {
-                label,
-                ..self.values.clone()
-            };
+            let values = self.values.with_label(label);
             let matchers = [selector, more].map(str::trim);
             let matchers = matchers.iter().filter(|text| !text.is_empty());
             let matchers: Vec<&str> = matchers.copied().collect();
-            let series = filled(&self.set.name, &matchers.join(", "), values)?;
+            let series = values.fill(&self.set.name, &matchers.join(", "))?;
             Ok(part(&series))
         });
         let parts: Vec<String> = parts.collect::<Result<_, TemplateError>>()?;
@@ -372,11 +323,34 @@ fn selector(counter: Option<&Counter>, duration: &Duration) -> String {
         .unwrap_or_default()
 }
 
-/// The matcher of everything that `matcher` does not select.
+/// What is needed to notice failures whose counters have only just begun.
+#[derive(Serialize)]
+struct Strict {
+    /// Rate of requests that did not fail.
+    good: String,
+    /// Rate of all.
+    completed: String,
+    /// Counters of such that did not fail, one window ago.
+    known: String,
+    /// Counters of failures that were not there then.
+    new: String,
+}
+
+/// The matcher of everything that `matcher` does not select; `None` when it is more
+/// than one matcher.
 fn negated(matcher: &str) -> Option<String> {
-    let (label, value) = matcher.split_once('=')?;
-    Some(match value.strip_prefix('~') {
-        Some(pattern) => format!("{label}!~{pattern}"),
-        None => format!("{label}!={value}"),
-    })
+    let matcher = matcher.trim();
+    let at = matcher.find(['=', '!'])?;
+    let (label, rest) = matcher.split_at(at);
+    let value = rest.find('"')?;
+    let (operator, value) = rest.split_at(value);
+    let is_one = value.len() > 1 && value.matches('"').count() == 2 && value.ends_with('"');
+    let operator = match operator.trim() {
+        "=" => "!=",
+        "!=" => "=",
+        "=~" => "!~",
+        "!~" => "=~",
+        _ => return None,
+    };
+    is_one.then(|| format!("{label}{operator}{value}"))
 }
