@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Area, Finding, Level};
 use crate::api::Strategy;
 use crate::error::{Error, Result};
+use crate::gateway::Capability;
 use crate::preview::diff;
 use crate::render::{Changes, HEADER, separate};
 use crate::repo::files::Files;
@@ -69,8 +70,10 @@ fn is_together(rollout: &Rollout) -> bool {
     let implementation = gateway.implementation.as_ref();
     let analysis = rollout.canary.spec.analysis.as_ref();
     let spec = rollout.canary.spec.gitops().gateway.clone();
+    let assumed = gateway.assumed(&rollout.canary, Capability::SeparableMetrics);
     implementation.is_some_and(|one| one.name == ENVOY_GATEWAY)
         && spec.is_none_or(|spec| spec.query_set.is_none())
+        && assumed.is_none()
         && analysis.is_none_or(|analysis| analysis.strategy() != Strategy::AbTesting)
 }
 

@@ -16,6 +16,10 @@ use crate::report::measured::Wanted;
 const NOTHING: &str = "is the application scraped, and has it had traffic in the window? Try the query \
      in Prometheus, label by label";
 
+/// What to do when the metrics of a gateway do not tell the canary apart.
+const ELSEWHERE: &str = "measure at the workload: spec.gitops.gateway.querySet `application`, or \
+     the one of a mesh; or give the metric a query of its own";
+
 /// Conditions of one selector that are tried by themselves.
 const CONDITIONS: usize = 8;
 
@@ -76,13 +80,14 @@ impl Round<'_> {
             (Some(_), Some(_)) => finding(Level::Ok, found),
             (Some(_), None) => finding(Level::Ok, found)
                 .advise("set spec.gitops.gateway.implementation to measure at the gateway"),
-            (None, _) => finding(Level::Problem, found)
-                .advise(
-                    "measure at the workload: spec.gitops.gateway.querySet `application`, or the \
-                     one of a mesh",
-                )
-                .advise("or give the canary a rule of its own, as A/B testing does")
-                .advise("or give the metric a query of its own"),
+            (None, _) => {
+                let implementation = gateway.implementation.as_ref();
+                let reason = implementation.and_then(|one| one.not_separable.as_ref());
+                let ways = reason.map(|reason| reason.instead.clone());
+                let ways = ways.unwrap_or_else(|| vec![ELSEWHERE.to_owned()]);
+                let told = finding(Level::Problem, found);
+                ways.into_iter().fold(told, Finding::advise)
+            }
         };
         told.about("gateway")
     }
@@ -208,10 +213,13 @@ impl Round<'_> {
     fn switch_on(&self) -> String {
         let gateway = self.asking.subject.gateway;
         let by = gateway.set.as_ref().map(|set| set.by);
-        let title = gateway.implementation.as_ref().map(|one| &one.title);
-        match (by, title) {
-            (Some(MeasuredBy::Gateway), Some(title)) => {
-                format!("let Prometheus scrape the proxies of {title}: docs/gateways.md says how")
+        let implementation = gateway.implementation.as_ref();
+        match (by, implementation) {
+            (Some(MeasuredBy::Gateway), Some(one)) => {
+                let first = one.switch_on.split("\n\n").next().unwrap_or_default();
+                let first: Vec<&str> = first.split_whitespace().collect();
+                let title = &one.title;
+                format!("switched on for {title}? {}", first.join(" "))
             }
             _ => "let Prometheus scrape the workload, with the labels that the query asks for"
                 .to_owned(),
