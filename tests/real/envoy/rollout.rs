@@ -16,8 +16,10 @@ use super::proxy::waited;
 use super::scene::{Scene, close, number};
 use crate::gitops::{CANARY, GitOps};
 
-/// Two Canaries of one repository: what becomes of their new revisions.
-const APPS: [&str; 2] = ["bad", "good"];
+/// Canaries of one repository, by what becomes of their new revisions.
+const APPS: [&str; 3] = ["bad", "good", IGNORED];
+/// The gateway goes on with the weights that this one had at first.
+const IGNORED: &str = "ignored";
 /// Seconds between ticks.
 const INTERVAL: i64 = 10;
 
@@ -31,22 +33,25 @@ fn repository() -> GitOps {
     let canary = CANARY
         .replace("interval: 1m", "interval: 10s")
         .replace("threshold: 2", "threshold: 1");
-    let gitops = "  gitops:\n    gateway: {implementation: contour}\n    readiness: {from: none}\n";
+    let gitops = "  gitops:
+    gateway: {implementation: contour}
+    observedShare: hold
+    readiness: {from: none}
+";
     GitOps::fleet_of(&(canary + gitops), &APPS.map(str::to_owned))
 }
 
 /// A gateway and its traffic.
 struct Gateway {
     scene: Scene,
-    weights: [Option<[i64; 2]>; 2],
+    weights: [Option<[i64; 2]>; APPS.len()],
     stop: Arc<AtomicBool>,
     clients: Vec<tokio::task::JoinHandle<Vec<Exchange>>>,
 }
 
 impl Gateway {
-    async fn start(backends: [&Backend; 3]) -> Self {
-        let [primary, bad, good] = backends;
-        let clusters = APPS.iter().zip([bad, good]).flat_map(|(app, canary)| {
+    async fn start(primary: &Backend, canaries: [&Backend; APPS.len()]) -> Self {
+        let clusters = APPS.iter().zip(canaries).flat_map(|(app, canary)| {
             [("primary", primary), ("canary", canary)].map(|(side, backend)| {
                 let service = format!("{app}-{side}");
                 let name = format!("test/{service}/9898/da39a3ee5e");
@@ -57,7 +62,7 @@ impl Gateway {
         let scene = Scene::start(&clusters, &[], &[]).await;
         Self {
             scene,
-            weights: [None; 2],
+            weights: [None; APPS.len()],
             stop: Arc::default(),
             clients: Vec::new(),
         }
@@ -65,7 +70,8 @@ impl Gateway {
 
     /// Does what a gateway's controller does with the committed routes.
     fn apply(&mut self, world: &GitOps) {
-        let weights = APPS.map(|app| weights(world, app));
+        let mut weights = APPS.map(|app| weights(world, app));
+        weights[2] = self.weights[2].or(weights[2]);
         if weights == self.weights {
             return;
         }
@@ -82,7 +88,7 @@ impl Gateway {
         self.weights = weights;
     }
 
-    /// Sends requests to both, until it is quiet again.
+    /// Sends requests to all, until it is quiet again.
     fn send(&mut self) {
         let to = self.scene.envoy.listener;
         let clients = APPS.map(|app| {
@@ -130,12 +136,12 @@ fn weights(world: &GitOps, app: &str) -> Option<[i64; 2]> {
     Some([weight("primary"), weight("canary")])
 }
 
-/// Ticks of both Canaries.
+/// Ticks of all Canaries.
 struct Ticks {
     world: GitOps,
     gateway: Gateway,
     second: i64,
-    stories: [Vec<String>; 2],
+    stories: [Vec<String>; APPS.len()],
 }
 
 impl Ticks {
@@ -160,9 +166,9 @@ impl Ticks {
         });
     }
 
-    fn say(&self, both: &str) -> bool {
+    fn say(&self, what: &str) -> bool {
         let mut stories = self.stories.iter();
-        stories.all(|story| story.last().is_some_and(|line| line.contains(both)))
+        stories.all(|story| story.last().is_some_and(|line| line.contains(what)))
     }
 }
 
@@ -176,13 +182,13 @@ async fn traffic_of_a_gateway_decides_between_promotion_and_rollback() {
     };
     let bad = Backend::start(Ipv4Addr::new(127, 0, 2, 2), failing).await;
     let good = Backend::start(Ipv4Addr::new(127, 0, 2, 3), Behaviour::GOOD).await;
-    let gateway = Gateway::start([&primary, &bad, &good]).await;
+    let gateway = Gateway::start(&primary, [&bad, &good, &good]).await;
     let mut ticks = Ticks {
         world: repository(),
         // What comes before the first metric need not take place in real time.
         second: gateway.now() - 100,
         gateway,
-        stories: [Vec::new(), Vec::new()],
+        stories: [const { Vec::new() }; APPS.len()],
     };
     while !ticks.say("scaled to zero") {
         ticks.tick();
@@ -192,12 +198,16 @@ async fn traffic_of_a_gateway_decides_between_promotion_and_rollback() {
         let deployment = format!("apps/{app}/deployment.yaml");
         ticks.world.edit(&deployment, "6.0.0", "6.1.0");
     }
+    // Nothing is shifted before the primary has series.
+    ticks.gateway.scene.scraped();
     ticks.second = ticks.gateway.now() - INTERVAL;
     ticks.tick();
     ticks.wait();
     assert_eq!(bad.answered().0 + good.answered().0, 0);
     ticks.tick();
     let half = Instant::now();
+    ticks.wait();
+    ticks.tick();
     ticks.wait();
     let judged = Instant::now();
     // Nobody asks for metrics after that.
@@ -246,8 +256,8 @@ fn halved(sent: &[&Exchange], canary: &Backend) {
     );
 }
 
-/// What both stories say from the new revisions on.
-fn told(stories: &[Vec<String>; 2]) {
+/// What the stories say from the new revisions on.
+fn told(stories: &[Vec<String>]) {
     for (story, expected) in stories.iter().zip(EXPECTED) {
         let started = |line: &String| line.contains("started");
         let begin = story.iter().position(started).unwrap();
@@ -258,7 +268,7 @@ fn told(stories: &[Vec<String>; 2]) {
 }
 
 /// From the new revisions on.
-const EXPECTED: [&[&str]; 2] = [
+const EXPECTED: [&[&str]; APPS.len()] = [
     &[
         "Progressing started 100/0: ",
         "Progressing advanced 50/50: canary 0 → 50 %",
@@ -268,8 +278,15 @@ const EXPECTED: [&[&str]; 2] = [
     &[
         "Progressing started 100/0: ",
         "Progressing advanced 50/50: canary 0 → 50 %",
+        "Progressing held 50/50: first interval with traffic on the canary",
         "Promoting promoting 50/50: ",
         "Finalising finalising 100/0: all traffic back on good-primary",
         "Succeeded succeeded 100/0: ",
+    ],
+    &[
+        "Progressing started 100/0: ",
+        "Progressing advanced 50/50: canary 0 → 50 %",
+        "Progressing held 50/50: weight not in effect: the canary got 0 of ",
+        "Progressing held 50/50: weight not in effect: the canary got 0 of ",
     ],
 ];
