@@ -193,10 +193,10 @@ fn a_client_is_made_once_for_each_template() {
     let graphite = |name: &str| {
         let mut template = template("{type: graphite, address: 'http://a'}");
         name.clone_into(&mut template.metadata.name);
-        match clients.other(&template).unwrap() {
-            Provider::Graphite(graphite) => graphite,
-            other => panic!("{other:?}"),
-        }
+        let Provider::Graphite(graphite) = clients.other(&template).unwrap() else {
+            panic!("another provider");
+        };
+        graphite
     };
     assert!(Arc::ptr_eq(&graphite("a"), &graphite("a")));
     assert!(!Arc::ptr_eq(&graphite("a"), &graphite("b")));
