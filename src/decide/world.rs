@@ -22,6 +22,8 @@ pub(super) struct World {
     pub(super) reading: Reading,
     /// What the metrics said at checks that nobody came for.
     pub(super) missed: Reading,
+    /// Can who is asked tell of the past?
+    pub(super) tells_the_past: bool,
     /// `None`: the cluster runs everything as soon as it is committed.
     pub(super) applied: Option<Applied>,
     /// Webhooks that do not say what lets the rollout go on.
@@ -56,6 +58,7 @@ impl World {
             target: Readiness::Ready,
             reading: Reading::Value(0.0),
             missed: Reading::Value(0.0),
+            tells_the_past: true,
             applied: None,
             against: BTreeSet::new(),
             asked: Vec::new(),
@@ -157,6 +160,7 @@ impl World {
             Probe::Missed { times, .. } => Answer::Missed(
                 times
                     .iter()
+                    .filter(|_| self.tells_the_past)
                     .map(|_| measured(self.missed.clone()))
                     .collect(),
             ),
