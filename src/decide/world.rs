@@ -22,6 +22,8 @@ pub(super) struct World {
     pub(super) reading: Reading,
     /// What the metrics said at checks that nobody came for.
     pub(super) missed: Reading,
+    /// Can who is asked tell of the past?
+    pub(super) tells_the_past: bool,
     /// `None`: the cluster runs everything as soon as it is committed.
     pub(super) applied: Option<Applied>,
     /// Asked where the facts know the gateway.
@@ -58,6 +60,7 @@ impl World {
             target: Readiness::Ready,
             reading: Reading::Value(0.0),
             missed: Reading::Value(0.0),
+            tells_the_past: true,
             applied: None,
             evidence: Evidence::quiet(),
             against: BTreeSet::new(),
@@ -160,6 +163,7 @@ impl World {
             Probe::Missed { times, .. } => Answer::Missed(
                 times
                     .iter()
+                    .filter(|_| self.tells_the_past)
                     .map(|_| measured(self.missed.clone()))
                     .collect(),
             ),

@@ -83,6 +83,20 @@ fn missed_checks_that_fail_count() {
 }
 
 #[test]
+fn nothing_fails_at_who_cannot_tell_of_the_past() {
+    let mut world = world(3);
+    world.tells_the_past = false;
+    world.wait(5 * 60);
+    let plan = world.tick();
+    assert_eq!(plan.action, Action::Advanced);
+    assert_eq!(plan.late.unwrap().failed, 0);
+    // The check of now counts as ever.
+    world.reading = Reading::Empty;
+    world.wait(60);
+    assert_eq!(world.tick().action, Action::Halted);
+}
+
+#[test]
 fn they_roll_back_in_the_tick_that_finds_them() {
     let mut world = world(3);
     world.missed = Reading::Empty;

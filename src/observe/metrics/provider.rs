@@ -111,16 +111,19 @@ impl Provider {
         window: SignedDuration,
         at: Timestamp,
     ) -> Result<Answered> {
+        // Boxed: the futures above would grow too deep.
         match self {
-            Self::Prometheus(prometheus) => prometheus.instant(query, at).await,
-            Self::CloudWatch(cloudwatch) => cloudwatch.instant(query, window, at).await,
-            Self::Datadog(datadog) => datadog.instant(query, window, at).await,
-            Self::Dynatrace(dynatrace) => dynatrace.instant(query, window, at).await,
-            Self::Graphite(graphite) => graphite.instant(query, window, at).await,
-            Self::InfluxDb(influxdb) => influxdb.instant(query, window, at).await,
-            Self::NewRelic(newrelic) => newrelic.instant(query, window, at).await,
-            Self::Splunk(splunk) => splunk.instant(query, window, at).await,
-            Self::Stackdriver(stackdriver) => stackdriver.instant(query, window, at).await,
+            Self::Prometheus(prometheus) => Box::pin(prometheus.instant(query, at)).await,
+            Self::CloudWatch(cloudwatch) => Box::pin(cloudwatch.instant(query, window, at)).await,
+            Self::Datadog(datadog) => Box::pin(datadog.instant(query, window, at)).await,
+            Self::Dynatrace(dynatrace) => Box::pin(dynatrace.instant(query, window, at)).await,
+            Self::Graphite(graphite) => Box::pin(graphite.instant(query, window, at)).await,
+            Self::InfluxDb(influxdb) => Box::pin(influxdb.instant(query, window, at)).await,
+            Self::NewRelic(newrelic) => Box::pin(newrelic.instant(query, window, at)).await,
+            Self::Splunk(splunk) => Box::pin(splunk.instant(query, window, at)).await,
+            Self::Stackdriver(stackdriver) => {
+                Box::pin(stackdriver.instant(query, window, at)).await
+            }
         }
     }
 

@@ -105,9 +105,10 @@ impl Signer {
     /// cannot be read; [`Kind::Remote`](crate::error::Kind::Remote) when nobody gives a
     /// token for them.
     pub async fn sign(&self, request: &mut Request) -> Result<()> {
+        // Boxed, since every question holds one: the futures above would grow too deep.
         match self {
-            Self::Aws { chain, service } => chain.sign(request, service).await,
-            Self::Google(tokens) => tokens.authorize(request).await,
+            Self::Aws { chain, service } => Box::pin(chain.sign(request, service)).await,
+            Self::Google(tokens) => Box::pin(tokens.authorize(request)).await,
         }
     }
 
