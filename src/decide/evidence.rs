@@ -14,6 +14,8 @@ pub struct Wiring {
     pub canary: String,
     /// The same of the primary.
     pub primary: String,
+    /// Who has these series, in a few words: `the gateway`.
+    pub measured_at: String,
     /// Do counters begin with the first requests that they count? Then these are missed.
     pub late: bool,
     /// Do the weights of the route decide about every request that is counted? Not when

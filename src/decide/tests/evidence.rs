@@ -14,6 +14,7 @@ fn started(analysis: &str) -> World {
     world.facts.evidence = Some(Wiring {
         canary: "count(rq{service=\"podinfo-canary\"})".to_owned(),
         primary: "count(rq{service=\"podinfo-primary\"})".to_owned(),
+        measured_at: "the gateway".to_owned(),
         late: true,
         divided: true,
     });
@@ -122,7 +123,7 @@ fn nothing_is_shifted_before_the_metrics_are_wired() {
     let mut world = started(hook);
     world.evidence = without_primary();
     let plan = is_held(&mut world);
-    insta::assert_snapshot!(plan.reasons.join("\n"), @r#"metrics not wired: the primary serves and has no series, count(rq{service="podinfo-primary"}) finds none. Let Prometheus scrape the gateway and keep these labels; `weirkeeper doctor metrics` shows what is there. If nobody was served since the gateway started, one request is enough"#);
+    insta::assert_snapshot!(plan.reasons.join("\n"), @r#"metrics not wired: the primary serves and has no series, `count(rq{service="podinfo-primary"})` finds none. Let Prometheus scrape the gateway and keep these labels; `weirkeeper doctor metrics` shows what is there. If nobody was served since it started, one request is enough"#);
     assert_eq!(world.called(), [""; 0], "no load test before that");
     assert_eq!(world.traffic(), Traffic::PRIMARY);
     // Held as long as it takes, and no longer.
@@ -344,7 +345,7 @@ fn likely_causes_follow_from_the_numbers() {
     ];
     insta::assert_snapshot!(shown.join("\n"), @r#"
     the cluster has not applied the step yet (spec.gitops.applied lets each step wait for it); else requests take another rule or route than the one that is steered (spec.gitops.route)
-    the cluster has not applied the step yet (spec.gitops.applied lets each step wait for it); else requests take another rule or route than the one that is steered (spec.gitops.route), or its series have other labels than count(rq{service="podinfo-canary"}) looks for
+    the cluster has not applied the step yet (spec.gitops.applied lets each step wait for it); else requests take another rule or route than the one that is steered (spec.gitops.route), or its series have other labels than `count(rq{service="podinfo-canary"})` looks for
     the cluster has not applied the step yet (spec.gitops.applied lets each step wait for it): this is the share of the step before, 5 %; else sessions are sticky, or few clients keep their connections, or requests take another rule or route than the one that is steered (spec.gitops.route)
     the gateway has not taken over the route that is applied (its condition Accepted tells): this is the share of the step before, 5 %; else sessions are sticky, or few clients keep their connections, or requests take another rule or route than the one that is steered (spec.gitops.route)
     the step took effect in the middle of the window; else sessions are sticky, or few clients keep their connections, or requests take another rule or route than the one that is steered (spec.gitops.route)

@@ -135,10 +135,10 @@ impl Tick<'_> {
             return None;
         }
         Some(format!(
-            "metrics not wired: the primary serves and has no series, {} finds none. Let \
-             Prometheus scrape the gateway and keep these labels; `weirkeeper doctor \
-             metrics` shows what is there. If nobody was served since the gateway started, one request is enough",
-            wiring.primary
+            "metrics not wired: the primary serves and has no series, `{}` finds none. Let \
+             Prometheus scrape {} and keep these labels; `weirkeeper doctor metrics` shows what \
+             is there. If nobody was served since it started, one request is enough",
+            wiring.primary, wiring.measured_at
         ))
     }
 
@@ -288,7 +288,7 @@ impl Tick<'_> {
     fn other_labels(&self) -> Option<String> {
         let (wiring, evidence) = self.evidence()?;
         let text = format!(
-            "its series have other labels than {} looks for",
+            "its series have other labels than `{}` looks for",
             wiring.canary
         );
         (!exists(&evidence.canary_series)).then_some(text)

@@ -27,12 +27,19 @@ pub(super) fn wiring(rollout: &Rollout) -> Option<Wiring> {
         query(Question::Series, backend)
     });
     let (canary, primary) = (canary?, primary?);
+    let by_gateway = set.by == MeasuredBy::Gateway;
+    let measured_at = match &gateway.implementation {
+        _ if !by_gateway => "the workloads",
+        Some(implementation) => &implementation.title,
+        None => "the gateway",
+    };
     // Whoever counts both as one knows nothing of either.
     (canary != primary).then(|| Wiring {
         canary,
         primary,
+        measured_at: measured_at.to_owned(),
         late: set.late,
-        divided: set.by == MeasuredBy::Gateway
+        divided: by_gateway
             && is_divided(&gateway.place)
             && !rollout.routes.iter().any(|site| {
                 let route = site.manifest.as_ref();
@@ -41,8 +48,8 @@ pub(super) fn wiring(rollout: &Rollout) -> Option<Wiring> {
     })
 }
 
-/// Do all rules with the primary have the canary, too, with the same weights? Else more
-/// reaches the primary than the weights of the steered rules leave it.
+/// Do all rules with one of the two have the other, too, with the same weights? Else more
+/// reaches it than the weights of the steered rules leave it.
 fn is_divided(place: &Place) -> bool {
     let canarys = |primary: &Site| {
         let mut sites = place.canary.sites.iter();
@@ -50,8 +57,9 @@ fn is_divided(place: &Place) -> bool {
         found.map(|canary| (primary.weight, canary.weight))
     };
     let mut weights = place.primary.sites.iter().map(canarys);
+    let in_pairs = place.primary.sites.len() == place.canary.sites.len();
     match weights.next() {
-        Some(Some(first)) => weights.all(|weights| weights == Some(first)),
+        Some(Some(first)) => in_pairs && weights.all(|weights| weights == Some(first)),
         Some(None) | None => false,
     }
 }
@@ -61,4 +69,56 @@ fn is_sticky(route: &Value) -> bool {
     let rules = get(route, &["spec", "rules"]).and_then(Value::as_sequence);
     let mut rules = rules.into_iter().flatten();
     rules.any(|rule| rule.get("sessionPersistence").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Side;
+
+    /// Sites as rule and weight.
+    fn place(primary: &[(usize, i64)], canary: &[(usize, i64)]) -> Place {
+        let side = |sites: &[(usize, i64)]| Side {
+            sites: sites
+                .iter()
+                .map(|(rule, weight)| Site {
+                    route: "podinfo".to_owned(),
+                    rule: *rule,
+                    backend: 0,
+                    weight: *weight,
+                    filtered: false,
+                })
+                .collect(),
+            ..Side::default()
+        };
+        Place {
+            primary: side(primary),
+            canary: side(canary),
+            ..Place::default()
+        }
+    }
+
+    #[test]
+    fn weights_divide_what_every_rule_gives_to_both_alike() {
+        assert!(is_divided(&place(&[(0, 90)], &[(0, 10)])));
+        assert!(is_divided(&place(&[(0, 9), (2, 9)], &[(0, 1), (2, 1)])));
+        // Nobody divides what a rule gives to one of them alone.
+        assert!(!is_divided(&place(&[(0, 90), (1, 1)], &[(0, 10)])));
+        assert!(!is_divided(&place(&[(0, 90)], &[(0, 10), (1, 1)])));
+        assert!(!is_divided(&place(
+            &[(0, 90), (1, 50)],
+            &[(0, 10), (1, 50)]
+        )));
+        assert!(!is_divided(&place(&[(0, 90)], &[])));
+        assert!(!is_divided(&place(&[], &[])));
+    }
+
+    #[test]
+    fn persistence_is_sticky() {
+        let route = |rule: &str| -> Value {
+            serde_yaml::from_str(&format!("{{spec: {{rules: [{{}}, {{{rule}}}]}}}}")).unwrap()
+        };
+        assert!(is_sticky(&route("sessionPersistence: {type: Cookie}")));
+        assert!(!is_sticky(&route("name: main")));
+    }
 }
