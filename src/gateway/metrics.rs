@@ -340,8 +340,8 @@ impl Separable {
     pub(super) fn of(assumed: Option<bool>, known: Support) -> Self {
         match (assumed, known) {
             (Some(true), _) => Self::Assumed,
-            (None, Support::Yes | Support::Unknown) => Self::Yes,
-            (None, Support::No) | (Some(false), _) => Self::No,
+            (None | Some(false), Support::No) => Self::No,
+            (None | Some(false), Support::Yes | Support::Unknown) => Self::Yes,
         }
     }
 }

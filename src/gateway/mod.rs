@@ -124,4 +124,6 @@ impl Gateway {
 }
 
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod tests;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weirkeeper::api::{Canary, Problem, read};
-use weirkeeper::gateway::{
+use super::{
     Answer, Backend, Capability, Catalogue, Confidence, Gateway, Implementation, MeasuredBy, Place,
     QuerySet, Question, Refused, Support, review,
 };
+use crate::api::{Canary, Metric, Problem, read};
 
 /// What rewrites the page instead of checking it.
 const UPDATE: &str = "WEIRKEEPER_UPDATE_DOCS";
@@ -185,9 +185,9 @@ fn word(is: bool) -> String {
 
 /// Does the set have a query for this built-in metric?
 fn asks(set: &QuerySet, name: &str) -> bool {
-    let metric = weirkeeper::api::Metric {
+    let metric = Metric {
         name: name.to_owned(),
-        ..Default::default()
+        ..Metric::default()
     };
     let place = Place {
         kind: "HTTPRoute".to_owned(),
