@@ -132,8 +132,7 @@ impl Review<'_> {
             return None;
         }
         let message = format!(
-            "nobody knows the gateway, since {}: built-in metrics are those of the application \
-             ({})",
+            "nobody knows the gateway, since {}: built-in metrics are {}",
             self.gateway.why, self.set.about
         );
         let hint = match &self.gateway.guess {
