@@ -7,6 +7,7 @@ mod doctor;
 mod fail_on;
 mod given;
 mod preview;
+mod prometheus_auth;
 mod watch;
 
 use std::path::PathBuf;
@@ -17,10 +18,11 @@ use jiff::Timestamp;
 
 pub use comment::Comment;
 pub use commit::{AutoMerge, Commit, CommitVia};
-pub use doctor::Doctor;
+pub use doctor::{Doctor, DoctorArea, DoctorMetrics, Fix};
 pub use fail_on::{FailOnFindings, FailOnSteps, FailedFinding, FailedStep};
 pub use given::Given;
 pub use preview::Preview;
+pub use prometheus_auth::PrometheusAuth;
 pub use watch::Watch;
 
 /// Author of commits unless another one is given.
@@ -169,6 +171,7 @@ pub enum Command {
     /// Show what a pull request does to rollouts; writes nothing but its comment
     Preview(Preview),
     /// Find out what keeps rollouts from going on: token, rules, schedule, metrics; writes nothing
+    /// without --fix
     Doctor(Doctor),
     /// Write a Canary and a workflow for a Deployment, and say what to check
     Init(Init),
@@ -230,6 +233,16 @@ pub struct Metrics {
     /// Key of the client certificate, PEM
     #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_KEY", value_parser = path())]
     pub prometheus_key: Option<PathBuf>,
+    /// Whose cloud checks the requests to the addresses given here, such as proxies and
+    /// private endpoints; the own addresses of Amazon's and Google's managed Prometheus
+    /// need no word
+    #[arg(
+        long,
+        value_name = "CLOUD",
+        env = "WEIRKEEPER_PROMETHEUS_AUTH",
+        value_parser = given::given::<PrometheusAuth>()
+    )]
+    pub prometheus_auth: Option<Given<PrometheusAuth>>,
     /// Limit of one query
     #[arg(long, value_name = "DUR", default_value = "10s")]
     pub prometheus_timeout: String,

@@ -23,7 +23,7 @@
 //! | [`commands`] | one file per command |
 //!
 //! `preview` carries out in memory what a pull request would lead to, `lint` judges
-//! documents. [`webhook`] is how gates and hooks are called, [`http`] the one client below it.
+//! documents, `measured` finds out what the metrics of a Canary say and what they lack. [`webhook`] is how gates and hooks are called, [`http`] the one client below it.
 //! [`cli`] is what can be typed, [`settings`] what it means, [`error`] what can
 //! go wrong. Only `main.rs` reads the clock and the environment.
 
@@ -39,6 +39,7 @@ pub mod gateway;
 pub mod github;
 pub mod http;
 mod lint;
+mod measured;
 pub mod notify;
 pub mod observe;
 mod preview;

@@ -47,6 +47,7 @@ pub(crate) struct Judged<'a> {
 pub(crate) fn lint(inventory: &Inventory, now: Timestamp) -> Result<Linted<'_>> {
     let broken = inventory.broken().iter();
     let broken = broken.flat_map(|error| error.diagnostics().to_vec());
+    let broken = broken.chain(inventory.catalogue_findings()?);
     let of_kind = |kind: &str| match inventory.canaries().is_empty() {
         true => Ok(Vec::new()),
         false => inventory.of_kind(kind),

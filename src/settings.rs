@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::api::parse_duration;
-use crate::cli::{self, Format, environment};
+use crate::cli::{self, Format, Given, PrometheusAuth, environment};
 use crate::error::{Error, Result};
 use crate::repo::link::commits_from;
 
@@ -160,6 +160,8 @@ pub struct MetricsSettings {
     pub replaced: BTreeMap<String, Url>,
     /// Credentials for the addresses above, never for others.
     pub credentials: Credentials,
+    /// Whose cloud checks requests to the addresses above; `None` when their hosts say so.
+    pub prometheus_auth: Option<PrometheusAuth>,
     /// Limit of one query.
     pub timeout: Duration,
     /// Secrets that documents refer to.
@@ -281,6 +283,7 @@ impl MetricsSettings {
             default,
             replaced,
             credentials: Credentials::new(options, environment)?,
+            prometheus_auth: Given::of(options.prometheus_auth),
             timeout: duration("--prometheus-timeout", &options.prometheus_timeout)?,
             secrets: Secrets::new(options.secrets_dir.as_deref(), environment),
             cloud: CloudSettings::new(environment)?,

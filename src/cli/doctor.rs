@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::commit::SignKey;
 use super::given::{Given, given};
@@ -10,7 +10,11 @@ use super::{CommitVia, Metrics, Select};
 
 /// `doctor`.
 #[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Doctor {
+    /// One area alone.
+    #[command(subcommand)]
+    pub area: Option<DoctorArea>,
     /// Which Canaries.
     #[command(flatten)]
     pub select: Select,
@@ -29,6 +33,45 @@ pub struct Doctor {
     /// Limit of each check
     #[arg(long, value_name = "DUR", default_value = "30s")]
     pub deadline: String,
+    /// What may be changed.
+    #[command(flatten)]
+    pub fix: Fix,
+}
+
+/// What may be changed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Fix {
+    /// Write, into the work tree, a harmless filter on each backendRef of Envoy Gateway, which
+    /// counts both backends together without; nothing is committed
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// One area of `doctor`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DoctorArea {
+    /// Show each query for canary and primary, its value, the series it matches, what is missing
+    Metrics(DoctorMetrics),
+}
+
+/// `doctor metrics`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorMetrics {
+    /// Which Canaries.
+    #[command(flatten)]
+    pub select: Select,
+    /// Where metrics come from.
+    #[command(flatten)]
+    pub metrics: Metrics,
+    /// Print Markdown, as the job summary has it
+    #[arg(long)]
+    pub markdown: bool,
+    /// Limit of all questions about one Canary
+    #[arg(long, value_name = "DUR", default_value = "30s")]
+    pub deadline: String,
+    /// What may be changed.
+    #[command(flatten)]
+    pub fix: Fix,
 }
 
 impl Doctor {

@@ -1,17 +1,22 @@
 //! `doctor`: what keeps rollouts from going on.
 
+mod metrics;
+
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::{Streams, git_options, work_tree};
-use crate::cli::{self, Format};
-use crate::doctor::{Area, Doctor, Finding, Level};
+use crate::cli::{self, DoctorArea, Format};
+use crate::doctor::separate::{Separated, separated, write};
+use crate::doctor::{Area, Doctor, Finding, Level, Measuring};
 use crate::error::{Error, Kind, Result};
 use crate::github::GitHub;
 use crate::observe::Observer;
 use crate::repo::files::Files;
 use crate::repo::git::Repository;
 use crate::repo::inventory::Inventory;
-use crate::repo::rollout;
+use crate::repo::rollout::{self, Rollout};
 use crate::report::diagnostics::harmless;
 use crate::select;
 use crate::settings::{GithubSettings, MetricsSettings, Settings, duration};
@@ -28,6 +33,9 @@ pub(super) async fn run(
     settings: &Settings,
     streams: &mut Streams<'_>,
 ) -> Result<u8> {
+    if let Some(DoctorArea::Metrics(options)) = &options.area {
+        return metrics::run(options, settings, streams).await;
+    }
     let (doctor, mut findings) = prepare(options, settings).await?;
     findings.extend(doctor.look().await);
     findings.sort_by_key(|finding| finding.area);
@@ -38,25 +46,52 @@ pub(super) async fn run(
         })?,
         Format::Text | Format::Github => streams.print(&text(&findings))?,
     }
-    let has_problem = findings
-        .iter()
-        .any(|finding| finding.level == Level::Problem);
-    Ok(match has_problem {
-        true => Kind::Mismatch.exit_code(),
-        false => 0,
-    })
+    Ok(exit_code(&findings))
 }
 
-/// What is looked at, and what the documents themselves have to say.
-async fn prepare(options: &cli::Doctor, settings: &Settings) -> Result<(Doctor, Vec<Finding>)> {
-    let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
-    let folder = work_tree(settings)?;
-    let inventory = Inventory::load(Files::in_folder(&folder)?)?;
+/// A problem is one of the exit code, too.
+fn exit_code<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> u8 {
+    let mut findings = findings.into_iter();
+    match findings.any(|finding| finding.level == Level::Problem) {
+        true => Kind::Mismatch.exit_code(),
+        false => 0,
+    }
+}
+
+/// The Canaries of the work tree, and what their documents themselves have to say.
+struct Documents {
+    rollouts: Vec<Rollout>,
+    findings: Vec<Finding>,
+}
+
+/// Reads the Canaries that are asked for. With `fix` what can be mended in the work tree
+/// is, first.
+fn documents(folder: &Path, only: &[String], fix: bool, settings: &Settings) -> Result<Documents> {
+    let mut documents = read(folder, only, settings)?;
+    let files = Files::in_folder(folder)?;
+    let Separated { texts, findings } = separated(&documents.rollouts, &files, fix)?;
+    if fix && !texts.is_empty() {
+        write(folder, &texts)?;
+        documents = read(folder, only, settings)?;
+    }
+    documents.findings.extend(findings);
+    Ok(documents)
+}
+
+fn read(folder: &Path, only: &[String], settings: &Settings) -> Result<Documents> {
+    let inventory = Inventory::load(Files::in_folder(folder)?)?;
     let mut findings: Vec<Finding> = inventory.broken().iter().map(document).collect();
     let mut rollouts = Vec::new();
-    for manifest in select(&inventory, &options.select.only)? {
-        match rollout::resolve(&inventory, manifest, settings.now) {
-            Ok(rollout) => rollouts.push(rollout),
+    for manifest in select(&inventory, only)? {
+        match rollout::examine(&inventory, manifest, settings.now) {
+            Ok(examined) => {
+                rollouts.push(examined.rollout);
+                if !examined.against.is_empty() {
+                    let error = Error::document("the gateway does not do what the Canary needs");
+                    let error = error.at(examined.against);
+                    findings.push(document(&error).about(manifest.id()));
+                }
+            }
             Err(error) => findings.push(document(&error).about(manifest.id())),
         }
     }
@@ -64,6 +99,15 @@ async fn prepare(options: &cli::Doctor, settings: &Settings) -> Result<(Doctor, 
         let finding = Finding::new(Area::Canary, Level::Warning, "there is no Canary here");
         findings.push(finding.advise("weirkeeper init writes one for a Deployment"));
     }
+    Ok(Documents { rollouts, findings })
+}
+
+/// What is looked at, and what the documents themselves have to say.
+async fn prepare(options: &cli::Doctor, settings: &Settings) -> Result<(Doctor, Vec<Finding>)> {
+    let metrics = MetricsSettings::new(&options.metrics, &settings.environment)?;
+    let folder = work_tree(settings)?;
+    let Documents { rollouts, findings } =
+        documents(&folder, &options.select.only, options.fix.fix, settings)?;
     let repository = Repository::open(&settings.repo, git_options(settings)).await;
     let branch = options.branch.as_deref().filter(|name| !name.is_empty());
     let branch = match &repository {
@@ -85,10 +129,12 @@ async fn prepare(options: &cli::Doctor, settings: &Settings) -> Result<(Doctor, 
         github: GitHub::new(GithubSettings::new(&settings.environment, link)?),
         via: options.commit_via(),
         signs: options.signs(),
-        observer: Observer::new(metrics),
-        rollouts,
-        now: settings.now,
-        limit: duration("--deadline", &options.deadline)?,
+        measuring: Measuring {
+            observer: Observer::new(metrics),
+            rollouts,
+            now: settings.now,
+            limit: duration("--deadline", &options.deadline)?,
+        },
         repository,
     };
     Ok((doctor, findings))
@@ -103,14 +149,17 @@ fn document(error: &Error) -> Finding {
 fn text(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
-        let level = word(finding.level);
+        let level = finding.level.word();
         let area = serde_json::to_value(finding.area).unwrap_or_default();
         let area = area.as_str().unwrap_or_default().to_owned();
         let about = finding.about.as_ref().map(|about| format!("{about}: "));
         let line = format!("{}{}", about.unwrap_or_default(), finding.found);
         text.push_str(&format!("{level:<8} {area:<10} {}\n", harmless(&line)));
         for advice in &finding.advice {
-            text.push_str(&format!("{:<20}- {}\n", "", harmless(advice)));
+            let leads = std::iter::once("- ").chain(std::iter::repeat("  "));
+            for (lead, line) in leads.zip(advice.lines()) {
+                text.push_str(&format!("{:<20}{lead}{}\n", "", harmless(line)));
+            }
         }
     }
     let levels = [Level::Problem, Level::Warning, Level::Unknown, Level::Ok];
@@ -119,16 +168,7 @@ fn text(findings: &[Finding]) -> String {
             .iter()
             .filter(|finding| finding.level == level)
             .count();
-        format!("{count} {}", word(level))
+        format!("{count} {}", level.word())
     });
     text + &format!("{}\n", counts.join(", "))
-}
-
-fn word(level: Level) -> &'static str {
-    match level {
-        Level::Ok => "ok",
-        Level::Unknown => "unknown",
-        Level::Warning => "warning",
-        Level::Problem => "problem",
-    }
 }

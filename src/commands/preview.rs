@@ -10,7 +10,7 @@ use crate::cli::{self, FailedFinding, Format, environment};
 use crate::error::{Error, Kind, Result};
 use crate::github::{GitHub, Kept, Refused};
 use crate::observe::Observer;
-use crate::preview::{Draft, Pull, Sides, measure, preview};
+use crate::preview::{Draft, Pull, Sides, checks, measure, preview};
 use crate::repo::files::Files;
 use crate::repo::git::{Oid, Repository};
 use crate::report::markdown::{Document, Inline, Limit};
@@ -168,9 +168,10 @@ async fn measured(
     let observer = Observer::new(metrics);
     for (position, question) in questions {
         let limit = remaining(end) / 3;
-        let checks = measure(&observer, &question, settings.now, limit).await;
+        let measured = measure(&observer, &question, settings.now, limit).await;
         if let Some(previewed) = preview.canaries.get_mut(position) {
-            previewed.checks = checks;
+            previewed.checks = checks(&measured);
+            previewed.metrics = Some(measured);
         }
     }
     preview

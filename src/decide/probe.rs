@@ -109,7 +109,8 @@ pub enum Answer {
     Metric(MetricAnswer),
     /// To [`Probe::Webhook`].
     Webhook(WebhookAnswer),
-    /// To [`Probe::Missed`]: one for each time, in order.
+    /// To [`Probe::Missed`]: one for each time, in order. None at all from who cannot tell
+    /// of the past.
     Missed(Vec<MetricAnswer>),
     /// To [`Probe::Applied`].
     Applied(Applied),

@@ -69,7 +69,11 @@ impl Doctor {
     async fn by_revisions(&self, rollout: &Rollout) -> Vec<Finding> {
         let primary = rollout.primary_workload();
         let subject = subject(rollout, &primary);
-        let found = self.observer.revisions(&subject, self.now, self.now).await;
+        let found = self
+            .measuring
+            .observer
+            .revisions(&subject, self.measuring.now, self.measuring.now)
+            .await;
         let problem = |found: String| Finding::new(Area::Applied, Level::Problem, found);
         let revisions = match &found {
             Ok(Some(found)) => found.revisions().collect::<BTreeSet<_>>(),

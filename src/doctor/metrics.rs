@@ -1,67 +1,58 @@
-//! What is measured: does each query give one number, for canary and primary?
+//! What is measured, and how workloads are known to be ready.
 
-use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::servers::Answering;
-use super::{Area, Doctor, Finding, Level, subject};
-use crate::api::{Analysis, Canary, Phase, ReadinessFrom};
-use crate::decide::{
-    Answer, MetricAnswer, MetricSource, Primary, Probe, Readiness, Reading, Workload,
-    metric_probes, request_probes,
-};
+use super::{Area, Finding, Level, Measuring, subject};
+use crate::api::{Analysis, Phase, ReadinessFrom};
+use crate::decide::{Answer, Primary, Probe, Readiness, Workload, metric_probes, request_probes};
 use crate::error::{Error, Result};
+use crate::measured::{Asking, measure};
 use crate::observe::Subject;
 use crate::render;
 use crate::repo::rollout::Rollout;
+use crate::report::measured::Measured;
 
-/// What to do when nothing is measured.
-const NOTHING: &str = "is the application scraped, and has it had traffic in the window? Try the query \
-     in Prometheus, label by label";
-
-impl Doctor {
-    pub(super) async fn metrics(&self, rollout: &Rollout, servers: &Answering) -> Vec<Finding> {
-        let Some(analysis) = &rollout.canary.spec.analysis else {
-            return Vec::new();
-        };
-        let probes = [metric_probes(analysis), request_probes(analysis)].concat();
-        if probes.is_empty() {
-            let found = "no metric is measured: a rollout advances whatever its requests come to";
-            return vec![
-                Finding::new(Area::Metric, Level::Warning, found)
-                    .advise("add `request-success-rate` to spec.analysis.metrics"),
-            ];
-        }
+impl Measuring {
+    /// What the metrics of one Canary say, within the limit of a check.
+    pub(super) async fn measured(
+        &self,
+        rollout: &Rollout,
+        servers: &Answering,
+        labels: usize,
+    ) -> Measured {
         let primary = rollout.primary_workload();
-        let canary = subject(rollout, &primary);
-        let as_primary = as_primary(rollout);
-        let gateway = rollout.gateway.of_primary();
-        let primary = Subject {
-            canary: &as_primary,
-            gateway: &gateway,
-            ..canary
-        };
-        let asked = probes.iter().map(async |probe| {
-            let name = name(analysis, probe);
-            if let Err(finding) = self.answers(rollout, template(analysis, probe), servers) {
-                return Finding {
-                    area: Area::Metric,
-                    ..finding
-                }
-                .about(name);
-            }
-            let (canary, primary) =
-                tokio::join!(self.metric(&canary, probe), self.metric(&primary, probe));
-            let active = rollout.canary.status.as_ref();
-            let active = active
+        let templates = rollout.templates.keys().map(|index| Some(*index));
+        let servers = std::iter::once(None)
+            .chain(templates)
+            .filter_map(|template| {
+                let finding = self.answers(rollout, template, servers).err()?;
+                Some((template, finding))
+            });
+        let facts = render::facts(rollout);
+        let status = rollout.canary.status.as_ref();
+        measure(Asking {
+            observer: &self.observer,
+            subject: subject(rollout, &primary),
+            now: self.now,
+            // What was found has to be told within the limit, too.
+            end: Instant::now() + self.limit * 9 / 10,
+            has_primary: !facts.is_ok_and(|facts| facts.primary == Primary::Missing),
+            is_active: status
                 .and_then(|status| status.phase)
-                .is_some_and(Phase::is_active);
-            match canary.and_then(|canary| Ok((canary, primary?))) {
-                Ok((canary, primary)) => judge(&canary, &primary, active),
-                Err(error) => Finding::error(Area::Metric, Level::Problem, &error),
-            }
-            .about(name)
-        });
-        join_all(asked).await
+                .is_some_and(Phase::is_active),
+            labels,
+            metrics: usize::MAX,
+            silent: servers.collect(),
+        })
+        .await
+    }
+
+    pub(super) async fn metrics(&self, rollout: &Rollout, servers: &Answering) -> Vec<Finding> {
+        match without_metrics(rollout) {
+            Some(finding) => vec![finding],
+            None => self.measured(rollout, servers, 0).await.findings,
+        }
     }
 
     /// Does the server answer that is to be asked? Else that has been told.
@@ -86,17 +77,6 @@ impl Doctor {
                 }
                 Some(true) | None => Ok(()),
             },
-        }
-    }
-
-    async fn metric(&self, subject: &Subject<'_>, probe: &Probe) -> Result<MetricAnswer> {
-        match self.ask(subject, probe.clone()).await? {
-            Answer::Metric(answer) => Ok(answer),
-            Answer::Readiness(_)
-            | Answer::Missed(_)
-            | Answer::Applied(_)
-            | Answer::Evidence(_)
-            | Answer::Webhook(_) => Err(Error::internal("something else was answered")),
         }
     }
 
@@ -169,96 +149,13 @@ impl Doctor {
     }
 }
 
-/// The same Canary as if the primary were its target: queries are then about the
-/// primary, as far as they name the target.
-fn as_primary(rollout: &Rollout) -> Canary {
-    let mut canary = rollout.canary.clone();
-    canary.spec.target_ref.name = rollout.primary_workload();
-    canary
-}
-
-/// The metric of a probe, as people know it.
-fn name(analysis: &Analysis, probe: &Probe) -> String {
-    let of = |index: &usize| {
-        let metric = analysis.metrics().get(*index);
-        metric.map_or_else(String::new, |metric| metric.name.clone())
-    };
-    match probe {
-        Probe::Metric { index, .. } => of(index),
-        Probe::Requests { index } => format!("requests of {}", of(index)),
-        Probe::Readiness { .. }
-        | Probe::Missed { .. }
-        | Probe::Applied
-        | Probe::Evidence
-        | Probe::Webhook { .. } => String::new(),
-    }
-}
-
-/// The metric whose template says who is asked.
-fn template(analysis: &Analysis, probe: &Probe) -> Option<usize> {
-    match probe {
-        Probe::Metric {
-            index,
-            source: MetricSource::Template,
-        } => Some(*index),
-        Probe::Requests { index } => {
-            let metric = analysis.metrics().get(*index);
-            metric.and_then(|metric| metric.template_ref.as_ref().map(|_| *index))
-        }
-        Probe::Metric { .. }
-        | Probe::Readiness { .. }
-        | Probe::Missed { .. }
-        | Probe::Applied
-        | Probe::Evidence
-        | Probe::Webhook { .. } => None,
-    }
-}
-
-/// What the two readings say together. `active` is a rollout under way, in which the
-/// canary should be measured.
-fn judge(canary: &MetricAnswer, primary: &MetricAnswer, active: bool) -> Finding {
-    let new = |level, found: String| Finding::new(Area::Metric, level, found);
-    let query = format!(
-        "the query is {}",
-        canary
-            .query
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-    );
-    for (side, answer) in [("canary", canary), ("primary", primary)] {
-        match &answer.reading {
-            Reading::Several(_) => {
-                return new(Level::Problem, format!("{side}: {}", answer.reading))
-                    .advise("one number is judged: aggregate, with sum(…) or without a `by`")
-                    .advise(query);
-            }
-            Reading::WrongType(_) => {
-                return new(Level::Problem, format!("{side}: {}", answer.reading)).advise(query);
-            }
-            Reading::Value(_) | Reading::Nan | Reading::Infinite(_) | Reading::Empty => {}
-        }
-    }
-    let shown = match canary.query == primary.query {
-        true => canary.reading.to_string(),
-        false => format!("canary {}, primary {}", canary.reading, primary.reading),
-    };
-    let (of_canary, of_primary) = (canary.reading.value(), primary.reading.value());
-    match (of_canary, of_primary) {
-        (Some(_), _) if canary.query == primary.query && !canary.query.contains("canary") => new(
-            Level::Warning,
-            format!("{shown}, whichever workload serves it"),
-        )
-        .advise("the query does not name the canary: use {{ target }}, which is the canary's name")
-        .advise(query),
-        (Some(_), _) => new(Level::Ok, shown),
-        (None, Some(_)) if !active => {
-            new(Level::Ok, format!("{shown}: the canary has no traffic now"))
-        }
-        (None, Some(_)) => new(Level::Warning, shown)
-            .advise("the canary is under analysis and nothing is measured of it")
-            .advise(NOTHING)
-            .advise(query),
-        (None, None) => new(Level::Warning, shown).advise(NOTHING).advise(query),
-    }
+/// That nothing is measured, when it is so.
+pub(super) fn without_metrics(rollout: &Rollout) -> Option<Finding> {
+    let analysis = rollout.canary.spec.analysis.as_ref()?;
+    let is_empty = metric_probes(analysis).is_empty() && request_probes(analysis).is_empty();
+    let found = "no metric is measured: a rollout advances whatever its requests come to";
+    is_empty.then(|| {
+        Finding::new(Area::Metric, Level::Warning, found)
+            .advise("add `request-success-rate` to spec.analysis.metrics")
+    })
 }

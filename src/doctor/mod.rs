@@ -10,6 +10,7 @@ mod cron;
 mod git;
 mod metrics;
 mod rules;
+pub mod separate;
 mod servers;
 mod token;
 mod workflow;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -28,6 +30,13 @@ use crate::observe::{Observer, Subject};
 use crate::repo::branch::Branch;
 use crate::repo::git::Repository;
 use crate::repo::rollout::Rollout;
+use crate::report::measured::Measured;
+
+/// Canaries whose metrics are asked for at the same time.
+const CANARIES: usize = 4;
+
+/// Series of one selector whose labels are told.
+const LABELS: usize = 3;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -41,6 +50,19 @@ pub enum Level {
     Warning,
     /// Rollouts do not go on like this.
     Problem,
+}
+
+impl Level {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Unknown => "unknown",
+            Self::Warning => "warning",
+            Self::Problem => "problem",
+        }
+    }
 }
 
 /// What a check is about.
@@ -151,6 +173,13 @@ pub struct Doctor {
     pub via: Option<CommitVia>,
     /// Are commits signed?
     pub signs: bool,
+    /// The Canaries, and who is asked about them.
+    pub measuring: Measuring,
+}
+
+/// Canaries, and who is asked about them.
+#[derive(Debug)]
+pub struct Measuring {
     /// Who asks Prometheus.
     pub observer: Observer,
     /// The Canaries with what they act on.
@@ -172,8 +201,8 @@ impl Doctor {
             self.limited(Area::Token, self.token()),
             self.limited(Area::Rules, self.rules(via)),
             self.limited(Area::Workflow, self.workflow(&callers, via)),
-            self.prometheus(),
-            join_all(self.rollouts.iter().map(|rollout| async {
+            self.measuring.prometheus(),
+            join_all(self.measuring.rollouts.iter().map(|rollout| async {
                 let found = self.limited(Area::Applied, self.applied(rollout)).await;
                 of(rollout, found)
             })),
@@ -183,20 +212,8 @@ impl Doctor {
         all
     }
 
-    /// What a check finds, if it does not take too long.
     async fn limited(&self, area: Area, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
-        match tokio::time::timeout(self.limit, check).await {
-            Ok(found) => found,
-            Err(_elapsed) => {
-                let limit = self.limit.as_secs();
-                let finding =
-                    Finding::new(area, Level::Unknown, format!("no answer within {limit} s"));
-                vec![
-                    finding
-                        .advise("give more time with --deadline, or find out what is slow with -v"),
-                ]
-            }
-        }
+        self.measuring.limited(area, check).await
     }
 
     /// Does the way to GitHub lead anywhere? Else why not.
@@ -212,6 +229,37 @@ impl Doctor {
             false => {
                 let finding = Finding::new(area, Level::Unknown, "there is no token for GitHub");
                 Err(finding.advise("give one in WEIRKEEPER_TOKEN or GITHUB_TOKEN"))
+            }
+        }
+    }
+}
+
+impl Measuring {
+    /// What the metrics of each Canary say, a few Canaries at the same time, with the
+    /// findings about the servers that are asked.
+    pub async fn measure(&self) -> (Vec<Measured>, Vec<Finding>) {
+        let (found, answering) = self.reached().await;
+        let asked = self.rollouts.iter().map(async |rollout| {
+            let mut measured = self.measured(rollout, &answering, LABELS).await;
+            measured.findings.extend(metrics::without_metrics(rollout));
+            measured
+        });
+        let asked = stream::iter(asked).buffered(CANARIES);
+        (asked.collect().await, found)
+    }
+
+    /// What a check finds, if it does not take too long.
+    async fn limited(&self, area: Area, check: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+        match tokio::time::timeout(self.limit, check).await {
+            Ok(found) => found,
+            Err(_elapsed) => {
+                let limit = self.limit.as_secs();
+                let finding =
+                    Finding::new(area, Level::Unknown, format!("no answer within {limit} s"));
+                vec![
+                    finding
+                        .advise("give more time with --deadline, or find out what is slow with -v"),
+                ]
             }
         }
     }

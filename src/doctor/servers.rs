@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::{Area, Doctor, Finding, Level, of, subject};
+use super::{Area, Finding, Level, Measuring, of, subject};
 use crate::error::Result;
 use crate::observe::{Reached, Server};
 use crate::repo::rollout::Rollout;
@@ -12,9 +12,23 @@ use crate::repo::rollout::Rollout;
 /// Servers by address, and whether they answered.
 pub(super) type Answering = BTreeMap<String, bool>;
 
-impl Doctor {
+impl Measuring {
     /// Every server, then everything that is asked of those that answer.
     pub(super) async fn prometheus(&self) -> Vec<Finding> {
+        let (mut found, answering) = self.reached().await;
+        let rollouts = self.rollouts.iter().map(async |rollout| {
+            let (metrics, readiness) = tokio::join!(
+                self.limited(Area::Metric, self.metrics(rollout, &answering)),
+                self.limited(Area::Readiness, self.readiness(rollout, &answering)),
+            );
+            of(rollout, [metrics, readiness].concat())
+        });
+        found.extend(join_all(rollouts).await.concat());
+        found
+    }
+
+    /// Which servers answer, and what is to be said about them.
+    pub(super) async fn reached(&self) -> (Vec<Finding>, Answering) {
         let mut servers = BTreeMap::new();
         for rollout in &self.rollouts {
             let asked = self.servers(rollout).into_iter().flatten();
@@ -29,23 +43,15 @@ impl Doctor {
             let about = |finding: Finding| finding.about(address.clone());
             found.into_iter().map(about).collect::<Vec<_>>()
         }));
-        let mut found = reached.await.concat();
-        let answering: Answering = found
+        let found = reached.await.concat();
+        let answering = found
             .iter()
             .filter_map(|finding| {
                 let answers = matches!(finding.level, Level::Ok | Level::Warning);
                 Some((finding.about.clone()?, answers))
             })
             .collect();
-        let rollouts = self.rollouts.iter().map(async |rollout| {
-            let (metrics, readiness) = tokio::join!(
-                self.limited(Area::Metric, self.metrics(rollout, &answering)),
-                self.limited(Area::Readiness, self.readiness(rollout, &answering)),
-            );
-            of(rollout, [metrics, readiness].concat())
-        });
-        found.extend(join_all(rollouts).await.concat());
-        found
+        (found, answering)
     }
 
     /// The servers that a rollout's questions go to. Those that cannot be used are

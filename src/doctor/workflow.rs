@@ -84,7 +84,7 @@ impl Doctor {
             needs.push(("actions", "write"));
         }
         let by_status = |from: AppliedFrom| from == AppliedFrom::GithubStatus;
-        let mut rollouts = self.rollouts.iter();
+        let mut rollouts = self.measuring.rollouts.iter();
         if rollouts.any(|rollout| by_status(rollout.canary.spec.gitops().applied_from())) {
             needs.push(("statuses", "read"));
         }
@@ -147,7 +147,7 @@ impl Doctor {
             );
         };
         let at = run.created_at;
-        let expected = cron::last(&caller.crons, self.now).unwrap_or_default();
+        let expected = cron::last(&caller.crons, self.measuring.now).unwrap_or_default();
         if let Some(third) = expected.last()
             && at.saturating_add(LATE).is_ok_and(|at| at < *third)
         {
@@ -184,7 +184,7 @@ impl Caller {
                  safety net beside other events",
             )];
         }
-        match cron::last(&self.crons, doctor.now) {
+        match cron::last(&self.crons, doctor.measuring.now) {
             Err(error) => vec![
                 Finding::new(
                     Area::Workflow,

@@ -152,8 +152,8 @@ pub(super) const QUERIES: &[(&str, &str)] = &[
 /// Implementations and query sets by name.
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
-    implementations: BTreeMap<String, Arc<Implementation>>,
-    sets: BTreeMap<String, Arc<QuerySet>>,
+    pub(super) implementations: BTreeMap<String, Arc<Implementation>>,
+    pub(super) sets: BTreeMap<String, Arc<QuerySet>>,
 }
 
 impl Catalogue {

@@ -14,6 +14,7 @@ mod catalogue;
 mod implementation;
 mod metrics;
 mod needs;
+mod overlay;
 mod place;
 mod review;
 mod set;

@@ -26,8 +26,10 @@ pub(super) struct Values<'a> {
     route_slug: String,
     gateway: String,
     sites: Vec<Named>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     label: &'a str,
     interval: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     quantile: Option<f64>,
     #[serde(skip)]
     names: Names,
@@ -133,6 +135,23 @@ fn alternatives(names: impl Iterator<Item = String>) -> String {
 }
 
 impl<'a> Values<'a> {
+    /// What there may be.
+    pub(super) const NAMES: [&'static str; 13] = [
+        "namespace",
+        "target",
+        "other",
+        "service",
+        "kind",
+        "route",
+        "route_slug",
+        "sites",
+        "gateway",
+        "label",
+        "interval",
+        "quantile",
+        "series",
+    ];
+
     pub(super) fn new(place: &Place, backend: Backend, interval: &str) -> Self {
         let side = place.side(backend);
         let other = match backend {

@@ -1,5 +1,6 @@
 //! Who is asked: addresses, credentials, and a client for each server.
 
+mod clouds;
 mod others;
 
 use std::collections::BTreeMap;
@@ -8,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
 use super::Subject;
+use super::metrics::cloud::{Cloud, Host, Service, Signer};
 use super::metrics::prometheus::Credentials;
 use super::metrics::{Prometheus, PrometheusConfig, Provider};
 use crate::api::{MetricProvider, MetricTemplate};
-use crate::cli::environment;
+use crate::cli::{PrometheusAuth, environment};
 use crate::error::{Error, Result};
 use crate::http::masked;
 use crate::settings::{MetricsSettings, Secrets, address};
@@ -20,6 +22,7 @@ use crate::settings::{MetricsSettings, Secrets, address};
 #[derive(Debug)]
 pub(super) struct Clients {
     settings: MetricsSettings,
+    cloud: Cloud,
     known: Mutex<BTreeMap<String, Arc<Prometheus>>>,
     others: Mutex<BTreeMap<String, Provider>>,
 }
@@ -28,6 +31,7 @@ impl Clients {
     /// Clients that ask as `settings` say.
     pub(super) fn new(settings: MetricsSettings) -> Self {
         Self {
+            cloud: Cloud::new(&settings.cloud),
             settings,
             known: Mutex::default(),
             others: Mutex::default(),
@@ -186,6 +190,32 @@ impl Clients {
         config
     }
 
+    /// What proves who asks at `address` when the settings and the document say nothing:
+    /// the cloud's own hosts want it, and those of the settings if these say so. Nobody
+    /// else gets anything of the environment.
+    fn signer(&self, address: &Url) -> Result<Option<Signer>> {
+        let host = Host::of(address);
+        let said = self.settings.prometheus_auth;
+        let said = said.filter(|_| self.is_named(address));
+        let aws = |region: &str| Some(self.cloud.aws(Service::prometheus(region)));
+        Ok(match (said, host) {
+            (Some(PrometheusAuth::Google), _) | (None, Some(Host::CloudMonitoring)) => {
+                Some(self.cloud.google())
+            }
+            (_, Some(Host::ManagedPrometheus { region })) => aws(&region),
+            (Some(PrometheusAuth::Sigv4), _) => {
+                let region = self.cloud.settings().aws.region.as_deref();
+                aws(region.ok_or_else(|| {
+                    Error::usage(format!(
+                        "--prometheus-auth sigv4 needs a region: {} is not set",
+                        environment::AWS_REGION
+                    ))
+                })?)
+            }
+            (None, None) => None,
+        })
+    }
+
     /// Do the settings name this server?
     fn is_named(&self, address: &Url) -> bool {
         let default = self.settings.default.iter();
@@ -196,7 +226,10 @@ impl Clients {
 
     /// The client for `config`, made once for each address and what a template
     /// adds to it.
-    fn client(&self, config: PrometheusConfig, template: &str) -> Result<Arc<Prometheus>> {
+    fn client(&self, mut config: PrometheusConfig, template: &str) -> Result<Arc<Prometheus>> {
+        if !config.says_who_asks() {
+            config.signer = self.signer(&config.address)?;
+        }
         let key = format!("{} {template}", config.address);
         kept(&self.known, key, || Prometheus::new(&config).map(Arc::new))
     }
@@ -238,3 +271,6 @@ fn not_sent(name: &str, address: &Url) -> Error {
     ))
     .hint("name the address with --prometheus; step, which reads the pushed branch, sends it")
 }
+
+#[cfg(test)]
+mod tests;

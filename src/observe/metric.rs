@@ -30,29 +30,41 @@ impl Observer {
         source: Option<MetricSource>,
         now: Timestamp,
     ) -> Result<MetricAnswer> {
-        let question = self.question(subject, index, source, Backend::Canary)?;
-        let answered = question.ask(now).await?;
-        Ok(question.answer(answered))
+        self.value_of(subject, index, source, Backend::Canary, now)
+            .await
     }
 
-    /// The value that a metric of the target has for the primary at `now`: the query
-    /// with the primary's name in place of the target's. The second is whether that
-    /// makes a difference; a query that names the pods itself is about whom it names.
+    /// The query of a metric for one backend; without a `source` that which counts its
+    /// requests.
     ///
     /// # Errors
-    /// As [`Observer::ask`].
-    pub async fn of_primary(
+    /// When it cannot be rendered, the query set has none, or there is nobody to ask.
+    pub fn query_of(
         &self,
         subject: &Subject<'_>,
         index: usize,
-        source: MetricSource,
+        source: Option<MetricSource>,
+        backend: Backend,
+    ) -> Result<String> {
+        let question = self.question(subject, index, source, backend)?;
+        Ok(question.query)
+    }
+
+    /// What that query comes to at `now`.
+    ///
+    /// # Errors
+    /// As [`Observer::ask`].
+    pub async fn value_of(
+        &self,
+        subject: &Subject<'_>,
+        index: usize,
+        source: Option<MetricSource>,
+        backend: Backend,
         now: Timestamp,
-    ) -> Result<(MetricAnswer, bool)> {
-        let question = self.question(subject, index, Some(source), Backend::Primary)?;
-        let of_target = self.question(subject, index, Some(source), Backend::Canary)?;
+    ) -> Result<MetricAnswer> {
+        let question = self.question(subject, index, source, backend)?;
         let answered = question.ask(now).await?;
-        let of_primary = question.query != of_target.query;
-        Ok((question.answer(answered), of_primary))
+        Ok(question.answer(answered))
     }
 
     /// The same at each of `times`.

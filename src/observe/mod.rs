@@ -8,11 +8,13 @@ pub mod metrics;
 mod observer;
 mod reach;
 mod readiness;
+mod series;
 
 pub use applied::{Revisions, commit_of};
 pub use observer::{Observer, Subject};
 pub use reach::{Reached, Server};
 pub use readiness::{Measured, Pods, readiness};
+pub use series::Found;
 
 #[cfg(test)]
 mod tests;

@@ -182,6 +182,101 @@ async fn missed_checks_are_one_range_at_the_server_of_the_metric() {
     }
 }
 
+/// A Canary whose metric comes from a template of Graphite at the server.
+async fn with_graphite(
+    server: &MockServer,
+    metric: &str,
+) -> (Canary, BTreeMap<usize, MetricTemplate>) {
+    let body = json!([{"target": "a", "datapoints": [[1, 40], [2, 100], [3, 160], [4, 220]]}]);
+    Mock::given(path("/graphite/render"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(server)
+        .await;
+    let canary = canary(&format!(
+        "{{metrics: [{{name: a, templateRef: {{name: a}}, {metric}}}]}}"
+    ));
+    let template = format!(
+        "{{metadata: {{name: a}}, spec: {{query: 'target={{{{ target }}}}.errors', provider: {{type: graphite, address: '{}/graphite'}}}}}}",
+        server.uri()
+    );
+    (
+        canary,
+        [(0, serde_yaml::from_str(&template).unwrap())].into(),
+    )
+}
+
+#[tokio::test]
+async fn other_providers_are_asked_once_for_each_missed_check() {
+    let server = server().await;
+    let (canary, templates) = with_graphite(&server, "interval: 1m").await;
+    let times = Times {
+        first: Timestamp::from_second(100).unwrap(),
+        every: jiff::SignedDuration::from_mins(1),
+        count: 3,
+    };
+    let source = Some(MetricSource::Template);
+    let probe = Probe::Missed {
+        index: 0,
+        source,
+        times,
+    };
+    let Answer::Missed(answers) = ask(&server, &canary, &templates, probe).await.unwrap() else {
+        panic!("another answer");
+    };
+    let readings: Vec<String> = answers
+        .iter()
+        .map(|answer| answer.reading.to_string())
+        .collect();
+    assert_eq!(readings, ["1", "2", "3"]);
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.query == "target=podinfo.errors")
+    );
+    let requests = server.received_requests().await.unwrap();
+    let mut until: Vec<String> = requests
+        .iter()
+        .map(|request| {
+            let mut pairs = request.url.query_pairs();
+            pairs
+                .find(|(name, _)| name == "until")
+                .unwrap()
+                .1
+                .into_owned()
+        })
+        .collect();
+    until.sort();
+    assert_eq!(until, ["100", "160", "220"]);
+}
+
+#[tokio::test]
+async fn other_providers_need_an_interval_and_a_query_that_counts() {
+    let server = server().await;
+    let source = MetricSource::Template;
+    for (metric, probe, message) in [
+        (
+            "interval: 500ms",
+            Probe::Metric { index: 0, source },
+            "the interval of a is less than a second",
+        ),
+        (
+            "interval: 1d",
+            Probe::Metric { index: 0, source },
+            "the interval of a cannot be read",
+        ),
+        (
+            "minRequests: 5",
+            Probe::Requests { index: 0 },
+            "cannot count the requests of a: requests cannot be counted at",
+        ),
+    ] {
+        let (canary, templates) = with_graphite(&server, metric).await;
+        let error = ask(&server, &canary, &templates, probe).await.unwrap_err();
+        assert!(error.chain().contains(message), "{}", error.chain());
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn a_daemon_set_is_asked_about_as_one() {
     let server = server().await;

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What becomes of the file at `path`. The values of a Secret are nobody's business,
 /// whoever may read the repository.
-pub(super) fn of(path: &str, before: Option<&str>, after: &str) -> FileDiff {
+pub(crate) fn of(path: &str, before: Option<&str>, after: &str) -> FileDiff {
     let old = before.unwrap_or_default();
     let diff = TextDiff::configure()
         .timeout(PATIENCE)

@@ -74,6 +74,7 @@ pub(super) fn differ(base: Option<Side<'_>>, head: Option<Side<'_>>) -> Result<O
         steps: Vec::new(),
         promotion: Vec::new(),
         checks: Vec::new(),
+        metrics: None,
         notes: Vec::new(),
     };
     let (base, head) = match (base, head) {

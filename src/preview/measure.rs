@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::differ::Side;
-use crate::api::{Canary, MetricTemplate};
-use crate::decide::{self, MetricSource, Probe, metric_probes};
-use crate::error::Error;
+use crate::api::{Canary, MetricTemplate, Phase};
+use crate::decide;
 use crate::gateway::Gateway;
+use crate::measured::{self, Asking};
 use crate::observe::{Observer, Subject};
+use crate::report::measured::{Measured, Row, Wanted};
 use crate::report::preview::{Asked, Check};
 
 /// Metrics of one Canary that are asked for.
@@ -41,74 +42,53 @@ impl Question {
     }
 }
 
-/// Asks for each metric once, all of a Canary at the same time. Nothing that goes wrong
-/// is an error: it says nothing about the change.
+/// Asks for each metric, all of a Canary at the same time. Nothing that goes wrong is an
+/// error: it says nothing about the change.
 pub(crate) async fn measure(
     observer: &Observer,
     question: &Question,
     now: Timestamp,
     limit: Duration,
-) -> Vec<Check> {
-    let subject = Subject {
-        canary: &question.canary,
-        templates: &question.templates,
-        primary: &question.primary,
-        gateway: &question.gateway,
-    };
-    let Some(analysis) = &question.canary.spec.analysis else {
-        return Vec::new();
-    };
-    let probes = metric_probes(analysis);
-    let checks = probes.iter().take(METRICS).filter_map(|probe| match probe {
-        Probe::Metric { index, source } => Some((*index, *source)),
-        Probe::Readiness { .. }
-        | Probe::Requests { .. }
-        | Probe::Missed { .. }
-        | Probe::Applied
-        | Probe::Evidence
-        | Probe::Webhook { .. } => None,
-    });
-    join_all(checks.map(|(index, source)| check(observer, &subject, index, source, now, limit)))
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-async fn check(
-    observer: &Observer,
-    subject: &Subject<'_>,
-    index: usize,
-    source: MetricSource,
-    now: Timestamp,
-    limit: Duration,
-) -> Option<Check> {
-    let metric = subject
-        .canary
-        .spec
-        .analysis
-        .as_ref()?
-        .metrics()
-        .get(index)?;
-    let asked = observer.of_primary(subject, index, source, now);
-    let answer = match tokio::time::timeout(limit, asked).await {
-        Ok(Ok((answer, of_primary))) => Asked::Measured {
-            measurement: Box::new(decide::judge(metric, source, &answer, None)),
-            of_primary,
+) -> Measured {
+    let status = question.canary.status.as_ref();
+    measured::measure(Asking {
+        observer,
+        subject: Subject {
+            canary: &question.canary,
+            templates: &question.templates,
+            primary: &question.primary,
+            gateway: &question.gateway,
         },
-        Ok(Err(error)) => Asked::NotMeasured(why(&error)),
-        Err(_elapsed) => Asked::NotMeasured("nobody answered in time".to_owned()),
-    };
-    Some(Check {
-        name: metric.name.clone(),
-        answer,
+        now,
+        end: Instant::now() + limit,
+        has_primary: true,
+        is_active: status
+            .and_then(|status| status.phase)
+            .is_some_and(Phase::is_active),
+        // Numbers are for everybody who reads the pull request, labels are not.
+        labels: 0,
+        metrics: METRICS,
+        silent: BTreeMap::new(),
     })
+    .await
 }
 
-/// The cause, and what to do about it.
-fn why(error: &Error) -> String {
-    match error.hints().first() {
-        Some(hint) => format!("{} ({hint})", error.chain()),
-        None => error.chain(),
-    }
+/// The metrics of the analysis among them, as a step would judge the primary.
+pub(crate) fn checks(measured: &Measured) -> Vec<Check> {
+    let rows = measured.metrics.iter();
+    let rows = rows.filter(|row| row.wanted == Wanted::Metric);
+    let check = |row: &Row| Check {
+        name: row.name.clone(),
+        answer: match &row.primary.measurement {
+            Some(measurement) => Asked::Measured {
+                measurement: measurement.clone(),
+                of_primary: row.primary.query != row.canary.query,
+            },
+            None => {
+                let why = row.primary.error.as_deref();
+                Asked::NotMeasured(why.unwrap_or("nobody was asked").to_owned())
+            }
+        },
+    };
+    rows.map(check).collect()
 }

@@ -10,7 +10,7 @@
 
 mod ahead;
 mod deletion;
-mod diff;
+pub(crate) mod diff;
 mod differ;
 mod measure;
 mod pairs;
@@ -34,7 +34,7 @@ use crate::report::preview::{Change, Preview, headline};
 use differ::{Side, differ};
 use pairs::pairs;
 
-pub(crate) use measure::{Question, measure};
+pub(crate) use measure::{Question, checks, measure};
 pub(crate) use pull::Pull;
 
 /// Canaries whose first steps are carried out; the others have their schedule.

@@ -16,7 +16,7 @@ mod tests;
 pub mod weights;
 pub mod workload;
 
-pub use apply::apply;
+pub use apply::{HEADER, apply, separate};
 pub use changes::Changes;
 pub use facts::{exposed, facts, facts_of_routes, flux_hints, pdb_hint, warnings};
 

@@ -1,5 +1,6 @@
 //! The index of a repository: which objects are where.
 
+mod catalogue;
 mod gateways;
 mod kustomizations;
 mod names;
@@ -18,7 +19,6 @@ use super::generated::Owner;
 use super::kustomize::Kustomization;
 use super::manifest::{Manifest, ParsedFile};
 use crate::error::{Error, Kind, Result};
-use crate::gateway::Catalogue;
 
 pub(crate) use gateways::{class_of, controller_of};
 pub(crate) use names::of as names_of;
@@ -53,6 +53,7 @@ pub struct Inventory {
     /// By name, the files with a ConfigMap, Secret or the like called so.
     configs: OnceCell<BTreeMap<String, Vec<String>>>,
     gateways: OnceCell<gateways::Gateways>,
+    catalogue: OnceCell<catalogue::Known>,
     /// By folder.
     kustomizations: RefCell<BTreeMap<String, Option<Arc<Kustomization>>>>,
     /// By folder of a kustomization, the folders of those that may list it; again
@@ -101,6 +102,7 @@ impl Inventory {
             mentions: OnceCell::new(),
             configs: OnceCell::new(),
             gateways: OnceCell::new(),
+            catalogue: OnceCell::new(),
             kustomizations: RefCell::default(),
             includers: Default::default(),
         };
@@ -227,14 +229,6 @@ impl Inventory {
             }
         }
         Ok(found)
-    }
-
-    /// The implementations and query sets that are known here.
-    ///
-    /// # Errors
-    /// When a file of `.weirkeeper` cannot be read.
-    pub fn catalogue(&self) -> Result<Arc<Catalogue>> {
-        Ok(Arc::clone(Catalogue::builtin()))
     }
 
     /// The files themselves.

@@ -110,6 +110,28 @@ pub fn check(manifest: &Manifest, now: Timestamp) -> Result<Checked> {
 /// Canary is not valid or asks for what this version cannot do, something it
 /// needs is not there, or is there twice.
 pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Result<Rollout> {
+    let Examined { rollout, against } = examine(inventory, manifest, now)?;
+    match against.is_empty() {
+        true => Ok(rollout),
+        false => Err(invalid(manifest, against, rollout.warnings)),
+    }
+}
+
+/// A rollout, and what speaks against its gateway.
+#[derive(Debug)]
+pub struct Examined {
+    /// What belongs to the Canary.
+    pub rollout: Rollout,
+    /// Why the gateway cannot do or tell what the Canary needs: [`resolve`] fails then.
+    pub against: Vec<Diagnostic>,
+}
+
+/// The same for those who find out what is wrong: a gateway that does not fit does not
+/// keep them from looking.
+///
+/// # Errors
+/// As [`resolve`], but for what concerns the gateway alone.
+pub fn examine(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Result<Examined> {
     let Checked { canary, warnings } = check(manifest, now)?;
     let mut findings = Findings::new(manifest, warnings);
     findings.problems(unsupported(&canary));
@@ -132,7 +154,9 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     };
     let primary = primary_workload(&canary, &release);
     let gateway::Chosen { gateway, problems } = gateway::choose(&search, &routes, &primary)?;
-    findings.problems(problems);
+    inventory.refuse_broken(&gateway)?;
+    let problems = problems.iter().map(|problem| manifest.diagnostic(problem));
+    let against: Vec<Diagnostic> = problems.collect();
     let mut rollout = Rollout {
         manifest: manifest.clone(),
         release,
@@ -152,9 +176,12 @@ pub fn resolve(inventory: &Inventory, manifest: &Manifest, now: Timestamp) -> Re
     match findings.errors.is_empty() {
         true => {
             rollout.warnings = findings.warnings;
-            Ok(rollout)
+            Ok(Examined { rollout, against })
         }
-        false => Err(findings.into_error()),
+        false => {
+            findings.errors.extend(against);
+            Err(findings.into_error())
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod diagnostics;
 pub mod github;
 pub mod history;
 pub mod markdown;
+pub mod measured;
 pub mod message;
 mod outcome;
 pub mod preview;

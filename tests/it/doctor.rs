@@ -1,5 +1,8 @@
 //! `doctor`: what keeps rollouts from going on, and what to do about it.
 
+mod fix;
+mod metrics;
+
 use serde_json::{Value, json};
 
 use crate::support::assert_ran;

@@ -43,11 +43,14 @@ mod init;
 #[cfg(test)]
 mod late;
 #[cfg(test)]
+mod own_gateways;
 mod people;
 #[cfg(test)]
 mod preview;
 #[cfg(test)]
 mod promotion;
+#[cfg(test)]
+mod providers;
 #[cfg(test)]
 mod pull_requests;
 #[cfg(test)]

@@ -81,8 +81,13 @@ impl GitOps {
 
     /// One Canary of each name.
     pub(crate) fn fleet(names: &[String]) -> Self {
+        Self::fleet_of(CANARY, names)
+    }
+
+    /// The same with another text in place of [`CANARY`].
+    pub(crate) fn fleet_of(canary: &str, names: &[String]) -> Self {
         let files = names.iter().flat_map(|name| {
-            [("canary", CANARY), ("deployment", DEPLOYMENT)].map(|(file, text)| {
+            [("canary", canary), ("deployment", DEPLOYMENT)].map(|(file, text)| {
                 let text = text.replace("podinfo", name);
                 (format!("apps/{name}/{file}.yaml"), text)
             })
@@ -131,6 +136,13 @@ impl GitOps {
     /// A file at the tip of the remote.
     pub(crate) fn file(&self, path: &str) -> String {
         git(&self.remote(), &["show", &format!("main:{path}")])
+    }
+
+    /// A file at the tip of the remote, if it is there.
+    pub(crate) fn committed(&self, path: &str) -> Option<String> {
+        let files = git(&self.remote(), &["ls-tree", "-r", "--name-only", "main"]);
+        let mut files = files.lines();
+        files.any(|file| file == path).then(|| self.file(path))
     }
 
     /// Replaces text in a file, as a person would with a commit.
@@ -197,14 +209,31 @@ impl Step {
     /// # Panics
     /// When the run failed.
     pub(crate) fn result(&self) -> Json {
+        self.results().swap_remove(0)
+    }
+
+    /// The results of all Canaries.
+    ///
+    /// # Panics
+    /// When the run failed.
+    pub(crate) fn results(&self) -> Vec<Json> {
         assert_eq!(self.code(), 0, "{}", everything(&self.0));
         let run: Json = serde_json::from_slice(&self.0.stdout).unwrap();
-        run["results"][0].clone()
+        run["results"].as_array().unwrap().clone()
     }
 
     /// Phase, weights, and the first reason, on one line.
     pub(crate) fn line(&self) -> String {
-        let result = self.result();
+        self.lines().swap_remove(0)
+    }
+
+    /// The same for all Canaries.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let results = self.results();
+        results.iter().map(Self::told).collect()
+    }
+
+    fn told(result: &Json) -> String {
         let text = |name: &str| result[name].as_str().unwrap_or("-").to_owned();
         format!(
             "{} {} {}/{}: {}",

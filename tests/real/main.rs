@@ -1,4 +1,4 @@
-//! Tests with real parts: Prometheus, Git over HTTP, a runner of workflows, the
+//! Tests with real parts: Prometheus, Envoy, Git over HTTP, a runner of workflows, the
 //! linters of workflows, kubectl. `.ci/tools` installs them, `.ci/run` runs these tests:
 //!
 //! ```text
@@ -8,6 +8,8 @@
 //! A part that is missing fails its tests. Servers listen on 127.0.0.1 and end
 //! with the test that started them.
 
+#[cfg(test)]
+mod envoy;
 #[cfg(test)]
 mod exporter;
 #[cfg(test)]
@@ -24,6 +26,8 @@ mod linters;
 mod parts;
 #[cfg(test)]
 mod prometheus;
+#[cfg(test)]
+mod queries;
 #[cfg(test)]
 mod remotes;
 #[cfg(test)]

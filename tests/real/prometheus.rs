@@ -7,6 +7,9 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::Value as Json;
+use url::form_urlencoded::Serializer;
+
 use crate::exporter::App;
 use crate::parts::{Server, command, server, succeed};
 
@@ -36,11 +39,56 @@ impl Prometheus {
 
     /// Scrapes `target` every second.
     pub(crate) fn scraping(target: SocketAddr) -> Self {
-        let jobs = format!(
-            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-             scrape_configs: [{{job_name: test, static_configs: [{{targets: ['{target}']}}]}}]\n"
-        );
-        Self::start(tempfile::tempdir().unwrap(), &jobs)
+        Self::scraping_all(&[("test", target, "/metrics")])
+    }
+
+    /// Scrapes each of `jobs` every second: name, address, path.
+    pub(crate) fn scraping_all(jobs: &[(&str, SocketAddr, &str)]) -> Self {
+        let mut text = "global: {scrape_interval: 1s, scrape_timeout: 1s}\n".to_owned();
+        text.push_str("scrape_configs:\n");
+        for (name, target, path) in jobs {
+            writeln!(
+                text,
+                "  - {{job_name: {name}, metrics_path: {path}, \
+                 static_configs: [{{targets: ['{target}']}}]}}"
+            )
+            .unwrap();
+        }
+        Self::start(tempfile::tempdir().unwrap(), &text)
+    }
+
+    /// The one value of `query` at the Unix time `at`, or now; `None` when there is
+    /// no series.
+    ///
+    /// # Panics
+    /// When the query is refused, or there are several series.
+    pub(crate) fn value(&self, query: &str, at: Option<f64>) -> Option<f64> {
+        let mut values = self.values(query, at);
+        assert!(values.len() < 2, "{query}: {values:?}");
+        values.pop()
+    }
+
+    /// The values of all series, as [`Prometheus::value`].
+    pub(crate) fn values(&self, query: &str, at: Option<f64>) -> Vec<f64> {
+        const PATH: &str = "/api/v1/query?";
+        let mut path = Serializer::for_suffix(PATH.to_owned(), PATH.len());
+        path.append_pair("query", query);
+        if let Some(at) = at {
+            path.append_pair("time", &format!("{at:.3}"));
+        }
+        let answer = get(self.address, &path.finish()).unwrap();
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        let body: Json = serde_json::from_str(body).unwrap();
+        assert_eq!(body["status"], "success", "{query}: {body}");
+        let result = &body["data"]["result"];
+        let value = |value: &Json| value[1].as_str().unwrap().parse().unwrap();
+        match body["data"]["resultType"].as_str().unwrap() {
+            "scalar" => vec![value(result)],
+            _ => {
+                let series = result.as_array().unwrap().iter();
+                series.map(|series| value(&series["value"])).collect()
+            }
+        }
     }
 
     /// `http://127.0.0.1:1234/`

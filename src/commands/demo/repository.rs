@@ -165,6 +165,7 @@ impl DemoRepository {
             default: Some(prometheus),
             replaced: BTreeMap::new(),
             credentials: Credentials::default(),
+            prometheus_auth: None,
             timeout: Duration::from_secs(5),
             secrets: Secrets::default(),
             cloud: CloudSettings::default(),

@@ -72,6 +72,7 @@ impl Clients {
             .map(|secret| secret.name.as_str());
         let trusted = self.settings.trusts_documents
             || self.is_named(&address)
+            || kind.address == Address::Service
             || is_own_host(kind, &address);
         if let Some(secret) = secret
             && !trusted
@@ -88,12 +89,14 @@ impl Clients {
             },
         };
         let made = match kind.name {
+            "cloudwatch" => self.cloudwatch(&access, provider),
             "datadog" => Datadog::new(&access).map(|made| Provider::Datadog(Arc::new(made))),
             "dynatrace" => Dynatrace::new(&access).map(|made| Provider::Dynatrace(Arc::new(made))),
             "graphite" => Graphite::new(&access).map(|made| Provider::Graphite(Arc::new(made))),
             "influxdb" => InfluxDb::new(&access).map(|made| Provider::InfluxDb(Arc::new(made))),
             "newrelic" => NewRelic::new(&access).map(|made| Provider::NewRelic(Arc::new(made))),
             "splunk" => Splunk::new(&access).map(|made| Provider::Splunk(Arc::new(made))),
+            "stackdriver" => self.stackdriver(&access),
             other => Err(Error::internal(format!("nobody asks {other}"))),
         };
         let name = &template.metadata.name;
@@ -114,6 +117,9 @@ impl Clients {
 
     /// The address of a template, else the default one, replaced if the settings say so.
     fn other_address(&self, template: &MetricTemplate, kind: &ProviderType) -> Result<Url> {
+        if kind.address == Address::Service {
+            return self.service_address(template, kind);
+        }
         let given = template
             .spec
             .provider
@@ -159,3 +165,6 @@ fn is_own_host(kind: &ProviderType, address: &Url) -> bool {
     };
     address.scheme() == "https" && address.port().is_none() && hosts.iter().any(is)
 }
+
+#[cfg(test)]
+mod tests;

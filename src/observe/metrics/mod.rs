@@ -1,6 +1,7 @@
 //! Metrics: who is asked.
 
 pub mod cloud;
+mod cloudwatch;
 mod datadog;
 mod dynatrace;
 mod graphite;
@@ -11,9 +12,11 @@ pub mod prometheus;
 mod provider;
 pub mod remote;
 mod splunk;
+mod stackdriver;
 #[cfg(test)]
 mod testing;
 
+pub use cloudwatch::CloudWatch;
 pub use datadog::Datadog;
 pub use dynatrace::Dynatrace;
 pub use graphite::Graphite;
@@ -23,6 +26,7 @@ pub use prometheus::{Prometheus, PrometheusConfig};
 pub use provider::{Answered, Provider};
 pub use remote::{Access, Keys};
 pub use splunk::Splunk;
+pub use stackdriver::Stackdriver;
 
 /// Intervals of a metric that some providers are asked about, as Flagger does: their
 /// points come late.

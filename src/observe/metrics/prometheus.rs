@@ -19,6 +19,7 @@ pub use answer::{Ranged, Series};
 pub use config::{Credentials, PrometheusConfig};
 
 use super::Answered;
+use super::cloud::Signer;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Client, Pause};
 use explain::Question;
@@ -41,6 +42,7 @@ pub struct Prometheus {
     headers: HeaderMap,
     has_credentials: bool,
     credentials_from: Option<String>,
+    signer: Option<Signer>,
 }
 
 impl Prometheus {
@@ -66,6 +68,7 @@ impl Prometheus {
             headers,
             address,
             credentials_from: config.credentials_from.clone(),
+            signer: config.signer.clone(),
         })
     }
 
@@ -154,7 +157,10 @@ impl Prometheus {
         parameters: &[(&str, String)],
     ) -> Result<(Question<'a>, Answer)> {
         let question = Question::new(self, query.trim());
-        let request = self.request(endpoint, question.query(), parameters)?;
+        let mut request = self.request(endpoint, question.query(), parameters)?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await?;
+        }
         match self.client.send_query(request).await {
             Err(failure) => Err(question.unanswered(failure)),
             Ok(answer) if answer.status.is_success() => Ok((question, answer)),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Datadog, Dynatrace, Graphite, InfluxDb, NewRelic, Prometheus, Splunk};
+use super::{
+    CloudWatch, Datadog, Dynatrace, Graphite, InfluxDb, NewRelic, Prometheus, Splunk, Stackdriver,
+};
 use crate::decide::{Reading, Times};
 use crate::error::Result;
 
@@ -46,6 +48,8 @@ impl From<Reading> for Answered {
 pub enum Provider {
     /// Prometheus, or anything that speaks its query API.
     Prometheus(Arc<Prometheus>),
+    /// Amazon CloudWatch.
+    CloudWatch(Arc<CloudWatch>),
     /// Datadog.
     Datadog(Arc<Datadog>),
     /// Dynatrace.
@@ -58,6 +62,8 @@ pub enum Provider {
     NewRelic(Arc<NewRelic>),
     /// Splunk Observability.
     Splunk(Arc<Splunk>),
+    /// Google Cloud Monitoring.
+    Stackdriver(Arc<Stackdriver>),
 }
 
 impl Provider {
@@ -66,12 +72,14 @@ impl Provider {
     pub fn address(&self) -> String {
         match self {
             Self::Prometheus(prometheus) => prometheus.address(),
+            Self::CloudWatch(cloudwatch) => cloudwatch.address(),
             Self::Datadog(datadog) => datadog.address(),
             Self::Dynatrace(dynatrace) => dynatrace.address(),
             Self::Graphite(graphite) => graphite.address(),
             Self::InfluxDb(influxdb) => influxdb.address(),
             Self::NewRelic(newrelic) => newrelic.address(),
             Self::Splunk(splunk) => splunk.address(),
+            Self::Stackdriver(stackdriver) => stackdriver.address(),
         }
     }
 
@@ -80,12 +88,14 @@ impl Provider {
     pub fn prometheus(&self) -> Option<&Prometheus> {
         match self {
             Self::Prometheus(prometheus) => Some(prometheus),
-            Self::Datadog(_)
+            Self::CloudWatch(_)
+            | Self::Datadog(_)
             | Self::Dynatrace(_)
             | Self::Graphite(_)
             | Self::InfluxDb(_)
             | Self::NewRelic(_)
-            | Self::Splunk(_) => None,
+            | Self::Splunk(_)
+            | Self::Stackdriver(_) => None,
         }
     }
 
@@ -103,17 +113,20 @@ impl Provider {
     ) -> Result<Answered> {
         match self {
             Self::Prometheus(prometheus) => prometheus.instant(query, at).await,
+            Self::CloudWatch(cloudwatch) => cloudwatch.instant(query, window, at).await,
             Self::Datadog(datadog) => datadog.instant(query, window, at).await,
             Self::Dynatrace(dynatrace) => dynatrace.instant(query, window, at).await,
             Self::Graphite(graphite) => graphite.instant(query, window, at).await,
             Self::InfluxDb(influxdb) => influxdb.instant(query, window, at).await,
             Self::NewRelic(newrelic) => newrelic.instant(query, window, at).await,
             Self::Splunk(splunk) => splunk.instant(query, window, at).await,
+            Self::Stackdriver(stackdriver) => stackdriver.instant(query, window, at).await,
         }
     }
 
     /// The value of `query` as of each of `times`, in order: one range for Prometheus,
-    /// a question for each time for the others, a few of them at once.
+    /// a question for each time for the others, a few of them at once. Cloud Monitoring
+    /// cannot be asked about the past and has no answer to any of them.
     ///
     /// # Errors
     /// As [`Provider::instant`], when one of them fails.
@@ -123,6 +136,9 @@ impl Provider {
         window: SignedDuration,
         times: Times,
     ) -> Result<Vec<Answered>> {
+        if matches!(self, Self::Stackdriver(_)) {
+            return Ok(Vec::new());
+        }
         let Some(prometheus) = self.prometheus() else {
             let questions = times.iter().map(|at| self.instant(query, window, at));
             return stream::iter(questions)

@@ -10,6 +10,7 @@ use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
+use super::cloud::Signer;
 use crate::api::ProviderType;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Client, Options, masked};
@@ -98,6 +99,8 @@ pub struct Remote {
     /// Where the credentials are: `the key token of the Secret x`.
     credentials: String,
     advice: Advice,
+    /// Proves who asks, when no key of a Secret does.
+    signer: Option<Signer>,
 }
 
 impl Remote {
@@ -156,7 +159,15 @@ impl Remote {
             hidden,
             credentials: credentials(access),
             advice,
+            signer: None,
         })
+    }
+
+    /// Proves by `signer` who asks.
+    #[must_use]
+    pub fn with_signer(mut self, signer: Signer) -> Self {
+        self.signer = Some(signer);
+        self
     }
 
     /// Where it is, without secrets.
@@ -211,18 +222,32 @@ impl Remote {
         is_over: fn(&[u8]) -> bool,
     ) -> Result<Answer> {
         let request = request.headers(self.headers.clone()).build();
-        let request = request.map_err(|error| {
+        let mut request = request.map_err(|error| {
             Error::internal("the query cannot be put into a request").because(error.without_url())
         })?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await?;
+        }
         let answer = match self.client.send_query_until(request, is_over).await {
             Err(failure) => return Err(self.unanswered(failure)),
             Ok(answer) => answer,
         };
         tracing::debug!(provider = self.title, status = %answer.status, bytes = answer.body.len(), "asked");
         match answer.status.is_success() {
-            false => Err(self.refused(&answer)),
+            false => Err(self.refused_by_cloud(&answer)),
             true if answer.is_html() => Err(self.web_page(&answer)),
             true => Ok(answer),
+        }
+    }
+
+    /// Clouds say more exactly than others what they want.
+    fn refused_by_cloud(&self, answer: &Answer) -> Error {
+        let signer = self.signer.as_ref();
+        match signer.and_then(|signer| signer.refused(answer)) {
+            Some(refused) => {
+                refused.error(&format!("{} at {}", self.title, self.address()), answer)
+            }
+            None => self.refused(answer),
         }
     }
 

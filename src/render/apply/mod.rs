@@ -4,10 +4,13 @@ mod fields;
 mod place;
 mod restore;
 mod routes;
+mod separate;
 mod services;
 mod workloads;
 
 use serde_yaml::Value;
+
+pub use separate::{HEADER, separate};
 
 use crate::api::{FieldPath, Status};
 use crate::decide::{Effect, Plan};

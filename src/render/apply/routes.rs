@@ -77,7 +77,7 @@ impl Editor<'_> {
 
     /// Does the route stand in a base that others have, too? One that is named in
     /// `spec.gitops.routes` may stand anywhere.
-    fn is_shared_route(&self, route: &Manifest) -> bool {
+    pub(super) fn is_shared_route(&self, route: &Manifest) -> bool {
         let named = self.rollout.canary.spec.gitops().routes.is_some();
         let bases = self
             .rollout

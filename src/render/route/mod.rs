@@ -193,6 +193,43 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// The Services of canary and primary, as rules name them.
+#[derive(Debug)]
+pub(super) struct Backends {
+    primary: String,
+    canary: String,
+}
+
+impl Backends {
+    pub(super) fn of(spec: &CanarySpec) -> Self {
+        Self {
+            primary: spec.primary_service(),
+            canary: spec.canary_service(),
+        }
+    }
+
+    /// The backendRefs of each rule that leads to one of them, by position.
+    pub(super) fn in_rules<'v>(
+        &self,
+        route: &'v Value,
+    ) -> impl Iterator<Item = (usize, &'v [Value])> {
+        let all = rules(route).iter().map(backends).enumerate();
+        all.filter(|(_, refs)| refs.iter().any(|one| self.name(one) != OTHER))
+    }
+
+    /// Which of the two a backendRef names.
+    pub(super) fn name(&self, backend: &Value) -> &'static str {
+        match backend {
+            one if is_service(one, &self.canary) => "canary",
+            one if is_service(one, &self.primary) => "primary",
+            _ => OTHER,
+        }
+    }
+}
+
+/// A backend that is neither canary nor primary.
+const OTHER: &str = "other";
+
 /// `spec.rules`.
 fn rules(route: &Value) -> &[Value] {
     list(route.get("spec"), "rules")

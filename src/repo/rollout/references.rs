@@ -232,9 +232,6 @@ fn unrendered(path: FieldPath, what: &str, mut error: TemplateError) -> Problem 
     }
 }
 
-/// Types that this version does not ask.
-const NOT_YET: [&str; 2] = ["cloudwatch", "stackdriver"];
-
 /// Refuses providers that cannot be asked from outside of the cluster.
 fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
     let kind = template.spec.provider.kind.as_str();
@@ -243,12 +240,6 @@ fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
         return Err(
             Error::document(format!("{shown} asks {kind}, which cannot be done: {why}"))
                 .hint("measure the same with another provider, Prometheus for one"),
-        );
-    }
-    if NOT_YET.contains(&kind) {
-        return Err(
-            Error::document(format!("{shown} asks {kind}, which this version cannot do"))
-                .hint("use a template whose spec.provider.type is prometheus"),
         );
     }
     Ok(template)

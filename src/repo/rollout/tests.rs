@@ -129,3 +129,78 @@ spec: {rules: [{backendRefs: [{name: shop-primary, port: 80}, {name: shop-canary
         ]
     );
 }
+
+/// What is wrong with a Canary whose metric comes from a template with this provider.
+fn with_provider(provider: &str, metric: &str) -> Vec<String> {
+    let canary = canary("").replace(
+        "metrics: [",
+        &format!("metrics: [{{name: errors, templateRef: {{name: errors}}, thresholdRange: {{max: 1}}, {metric}}}, "),
+    );
+    let template = format!(
+        "apiVersion: flagger.app/v1beta1\nkind: MetricTemplate\nmetadata: {{name: errors, namespace: prod}}\n\
+         spec: {{provider: {provider}, query: a}}\n"
+    );
+    let resolved = try_resolve(
+        "a.yaml",
+        &[
+            ("a.yaml", &canary),
+            ("b.yaml", &deployment()),
+            ("c.yaml", &template),
+        ],
+    );
+    let errors = resolved.err();
+    let errors = errors.iter().flat_map(|error| error.diagnostics());
+    errors.map(|found| found.message.clone()).collect()
+}
+
+#[test]
+fn providers_of_the_cluster_are_refused() {
+    let secret = "secretRef: {name: a}";
+    for (provider, why) in [
+        (
+            "{type: keptn}".to_owned(),
+            "a metric of Keptn is an object of the cluster",
+        ),
+        (
+            "{type: externalmetrics}".to_owned(),
+            "the external metrics API is one of the cluster",
+        ),
+        (format!("{{type: datadog, {secret}}}"), ""),
+        (format!("{{type: newrelic, {secret}}}"), ""),
+        ("{type: graphite, address: 'http://a'}".to_owned(), ""),
+        ("{type: influxdb, address: 'http://a'}".to_owned(), ""),
+        (
+            format!("{{type: dynatrace, address: 'http://a', {secret}}}"),
+            "",
+        ),
+        (
+            format!("{{type: splunk, address: 'wss://a', {secret}}}"),
+            "",
+        ),
+    ] {
+        let found = with_provider(&provider, "interval: 1m");
+        match why {
+            "" => assert_eq!(found, [""; 0], "{provider}"),
+            why => assert!(found.len() == 1 && found[0].contains(why), "{found:?}"),
+        }
+    }
+    let found = with_provider("{type: splunk, address: 'wss://a'}", "interval: 1m");
+    assert!(found[0].contains("is not valid"), "{found:?}");
+}
+
+#[test]
+fn requests_are_counted_by_whoever_understands_the_query() {
+    let graphite = "{type: graphite, address: 'http://a'}";
+    assert_eq!(
+        with_provider(graphite, "minRequests: 5"),
+        ["requests cannot be counted at `graphite` without `requestsQuery`"]
+    );
+    assert_eq!(
+        with_provider(graphite, "minRequests: 5, requestsQuery: 'target=a'"),
+        [""; 0]
+    );
+    assert_eq!(
+        with_provider("{type: prometheus, address: 'http://a'}", "minRequests: 5"),
+        [""; 0]
+    );
+}

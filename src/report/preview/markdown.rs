@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::headline::clock;
-use super::text::{ends, nothing, verdict, weights};
-use super::{Asked, Check, Difference, FileDiff, Preview, Previewed, Step};
-use crate::api::ThresholdRange;
+use super::text::{ends, nothing, weights};
+use super::{Difference, FileDiff, Preview, Previewed, Step};
 use crate::decide::Milestone;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::report::markdown::{Document, Inline};
+use crate::report::measured::markdown as measured;
 
 /// Findings that are listed; the annotations have all.
 const FINDINGS: usize = 50;
@@ -88,7 +88,9 @@ fn canary(document: &mut Document, preview: &Preview, previewed: &Previewed, now
         ));
     }
     schedule(document, &previewed.schedule, now);
-    checks(document, &previewed.checks);
+    if let Some(measured) = &previewed.metrics {
+        measured::canary(document, measured);
+    }
     steps(document, &previewed.steps, now);
     let mut inside = Document::default();
     files(&mut inside, &previewed.promotion);
@@ -137,46 +139,6 @@ fn schedule(document: &mut Document, schedule: &[Milestone], now: Timestamp) {
         &["Not before", "Phase", "Primary / canary", "What happens"],
         rows,
     );
-}
-
-/// What the metrics say about the primary, next to what they may say.
-fn checks(document: &mut Document, checks: &[Check]) {
-    let row = |check: &Check| {
-        let name = Inline::text(&check.name);
-        match &check.answer {
-            Asked::NotMeasured(why) => vec![
-                name,
-                Inline::text(why),
-                Inline::default(),
-                Inline::ours("not measured"),
-            ],
-            Asked::Measured {
-                measurement,
-                of_primary,
-            } => {
-                let shown = Inline::text(&measurement.shown());
-                let shown = match of_primary {
-                    true => shown,
-                    false => shown.and(Inline::ours(" (its query does not name the target)")),
-                };
-                let verdict = Inline::ours(verdict(measurement.verdict));
-                vec![name, shown, bounds(measurement.bounds), verdict]
-            }
-        }
-    };
-    document.table(
-        &["Check", "The primary now", "Bounds", "Verdict"],
-        checks.iter().map(row),
-    );
-}
-
-fn bounds(bounds: ThresholdRange) -> Inline {
-    Inline::text(&match (bounds.min, bounds.max) {
-        (Some(min), Some(max)) => format!("{min} to {max}"),
-        (Some(min), None) => format!("≥ {min}"),
-        (None, Some(max)) => format!("≤ {max}"),
-        (None, None) => "–".to_owned(),
-    })
 }
 
 fn steps(document: &mut Document, steps: &[Step], now: Timestamp) {

@@ -13,6 +13,7 @@ use crate::api::Strategy;
 use crate::decide::{Measurement, Milestone};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::error::Error;
+use crate::report::measured::Measured;
 
 pub use headline::headline;
 
@@ -87,6 +88,8 @@ pub struct Previewed {
     pub promotion: Vec<FileDiff>,
     /// What the metrics say about the primary now.
     pub checks: Vec<Check>,
+    /// The same with queries, for canary and primary, and what they lack.
+    pub metrics: Option<Measured>,
     /// What could not be shown.
     pub notes: Vec<String>,
 }

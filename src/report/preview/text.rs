@@ -1,8 +1,10 @@
 //! A preview for people at a terminal.
 
 use super::headline::clock;
-use super::{Asked, Change, Difference, FileDiff, Preview, Previewed};
-use crate::decide::{Milestone, Verdict};
+use super::{Change, Difference, FileDiff, Preview, Previewed};
+use crate::decide::Milestone;
+use crate::doctor::Level;
+use crate::report::measured::text as measured;
 use crate::report::text::quoted;
 use jiff::Timestamp;
 
@@ -61,23 +63,23 @@ fn canary(lines: &mut Vec<String>, previewed: &Previewed, now: Timestamp) {
         lines.push("  promotion would write:".to_owned());
         files(lines, &previewed.promotion);
     }
-    if !previewed.checks.is_empty() {
-        lines.push("  the primary now:".to_owned());
+    if let Some(measured) = &previewed.metrics {
+        let chosen = &measured.gateway;
+        lines.push(format!(
+            "  metrics now: {}; {}",
+            chosen.gateway(),
+            chosen.set()
+        ));
+        let table = measured::table(&measured.metrics).into_iter();
+        lines.extend(table.map(|line| format!("  {line}")));
+        let findings = measured.findings.iter();
+        let findings = findings.filter(|finding| finding.level != Level::Ok);
+        lines.extend(
+            findings
+                .flat_map(measured::finding_lines)
+                .map(|line| format!("  {line}")),
+        );
     }
-    lines.extend(previewed.checks.iter().map(|check| match &check.answer {
-        Asked::NotMeasured(why) => format!("    {}: {why}", check.name),
-        Asked::Measured {
-            measurement,
-            of_primary,
-        } => {
-            let whose = if *of_primary { "" } else { ", of all pods" };
-            format!(
-                "    {:<8} {}{whose}",
-                verdict(measurement.verdict),
-                measurement.summary()
-            )
-        }
-    }));
     lines.extend(previewed.notes.iter().map(|note| format!("  {note}")));
 }
 
@@ -120,16 +122,6 @@ pub(super) fn weights(step: &Milestone) -> String {
         format!("{}/{}{mirrored}", traffic.primary, traffic.canary)
     });
     weights.unwrap_or_default()
-}
-
-/// A verdict in a word.
-pub(super) fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::NoData => "no data",
-        Verdict::Error => "error",
-    }
 }
 
 fn files(lines: &mut Vec<String>, files: &[FileDiff]) {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::api::Phase;
-use crate::decide::{Reading, Verdict};
+use crate::decide::{Reading, Share, Verdict};
 use crate::diagnostic::Diagnostic;
 use crate::report::Point;
 use crate::report::testing::{advanced, measured, now, outcome, rolled_back};
@@ -41,6 +41,23 @@ fn one_canary_that_goes_on() {
         .unwrap();
     assert_eq!(values.split(", ").count(), 101);
     insta::assert_snapshot!(text.replace(values, "…]"));
+}
+
+#[test]
+fn the_observed_share_is_a_check() {
+    let row = |canary, primary| {
+        let mut result = advanced("test/podinfo");
+        result.share = Share::of(0.25, canary, primary);
+        let run = Run::new(vec![result], None);
+        let text = shown(&run);
+        let row = text.lines().find(|line| line.contains("canary share"));
+        let told = crate::report::text::run(&run);
+        let told = told.lines().find(|line| line.contains("canary share"));
+        format!("{}\n{}", row.unwrap(), told.unwrap())
+    };
+    insta::assert_snapshot!(row(240.0, 760.0), @"");
+    insta::assert_snapshot!(row(1.0, 999.0), @"");
+    insta::assert_snapshot!(row(0.0, 12.5), @"");
 }
 
 #[test]

@@ -36,6 +36,8 @@ impl World {
             minute: Cell::new(0),
         };
         world.prometheus.set("http_request", Says::Value(99.9));
+        // No series is that of canary and primary.
+        world.prometheus.set(") and (", Says::Nothing);
         let person = world.person();
         git(
             world.path(),

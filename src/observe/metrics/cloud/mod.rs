@@ -203,7 +203,7 @@ impl fmt::Debug for Signer {
 }
 
 #[cfg(test)]
-pub(super) mod testing;
+pub(in crate::observe) mod testing;
 
 #[cfg(test)]
 mod tests;

@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use crate::settings::{AwsSettings, Clock, CloudSettings};
 
 /// A key as AWS' documentation shows it.
-pub(in super::super) const KEY_ID: &str = "AKIDEXAMPLE";
+pub(in crate::observe) const KEY_ID: &str = "AKIDEXAMPLE";
 
 /// Its secret half.
-pub(in super::super) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+pub(in crate::observe) const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
 /// The key of a service account, made for these tests.
 const PEM: &str = include_str!("google/key-for-tests.pem");
 
 /// Settings with AWS' example key, at `now`.
-pub(in super::super) fn aws_settings(now: &str) -> CloudSettings {
+pub(in crate::observe) fn aws_settings(now: &str) -> CloudSettings {
     CloudSettings {
         aws: AwsSettings {
             key: Some((KEY_ID.to_owned(), SecretString::from(SECRET))),
@@ -35,16 +35,16 @@ pub(in super::super) fn aws_settings(now: &str) -> CloudSettings {
 }
 
 /// A request as a server sees it.
-pub(in super::super) struct Seen<'a> {
-    pub(in super::super) method: &'a str,
+pub(in crate::observe) struct Seen<'a> {
+    pub(in crate::observe) method: &'a str,
     /// Path and query as they were sent.
-    pub(in super::super) target: String,
-    pub(in super::super) headers: BTreeMap<String, String>,
-    pub(in super::super) body: &'a [u8],
+    pub(in crate::observe) target: String,
+    pub(in crate::observe) headers: BTreeMap<String, String>,
+    pub(in crate::observe) body: &'a [u8],
 }
 
 impl<'a> Seen<'a> {
-    pub(in super::super) fn of(request: &'a wiremock::Request) -> Self {
+    pub(in crate::observe) fn of(request: &'a wiremock::Request) -> Self {
         let url = &request.url;
         let mut target = url.path().to_owned();
         if let Some(query) = url.query() {
@@ -62,7 +62,7 @@ impl<'a> Seen<'a> {
     }
 
     /// Checks the signature as AWS' documentation says; the region and the service it is for.
-    pub(in super::super) fn verified(&self, secret: &str) -> (String, String) {
+    pub(in crate::observe) fn verified(&self, secret: &str) -> (String, String) {
         let given = &self.headers["authorization"];
         let rest = given.strip_prefix("AWS4-HMAC-SHA256 ").unwrap();
         let parts: BTreeMap<&str, &str> = rest
@@ -105,7 +105,7 @@ impl<'a> Seen<'a> {
     }
 
     /// A parameter of the query, decoded.
-    pub(in super::super) fn parameter(&self, name: &str) -> String {
+    pub(in crate::observe) fn parameter(&self, name: &str) -> String {
         let (_, query) = self.target.split_once('?').unwrap();
         let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap());
         let (_, value) = pairs.find(|(known, _)| *known == name).unwrap();
@@ -130,7 +130,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The key of a service account as Google gives it.
-pub(in super::super) fn service_account() -> Value {
+pub(in crate::observe) fn service_account() -> Value {
     json!({
         "type": "service_account",
         "project_id": "shop",
@@ -143,7 +143,7 @@ pub(in super::super) fn service_account() -> Value {
 }
 
 /// Checks the signature of a token by the public half of that key; what the token says.
-pub(in super::super) fn claims(authorization: &str) -> Value {
+pub(in crate::observe) fn claims(authorization: &str) -> Value {
     let token = authorization.strip_prefix("Bearer ").unwrap();
     let [header, claims, signature] = token.split('.').collect::<Vec<_>>()[..] else {
         panic!("{token} is no signed token");

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::http::{Client, Options, Retry, masked};
+use crate::observe::metrics::cloud::Signer;
 
 /// What proves who is asking.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct PrometheusConfig {
     /// Where the credentials come from or would come from, for hints: `the
     /// environment variable X`, `the secret monitoring/prom-auth`.
     pub credentials_from: Option<String>,
+    /// Proves who asks when nothing else does.
+    pub signer: Option<Signer>,
     /// Headers of every request, as `X-Scope-OrgID` for a tenant.
     pub headers: BTreeMap<String, Vec<String>>,
     /// Certificate authorities to trust besides the system's, PEM.
@@ -67,6 +70,7 @@ impl PrometheusConfig {
             address,
             credentials: None,
             credentials_from: None,
+            signer: None,
             headers: BTreeMap::new(),
             ca: None,
             certificate: None,
@@ -76,6 +80,16 @@ impl PrometheusConfig {
             retry: Retry::default(),
             environment_proxies: true,
         }
+    }
+
+    /// Is it said who asks, by credentials, a header or the address?
+    #[must_use]
+    pub fn says_who_asks(&self) -> bool {
+        let mut headers = self.headers.keys();
+        self.credentials.is_some()
+            || headers.any(|name| name.eq_ignore_ascii_case(AUTHORIZATION.as_str()))
+            || !self.address.username().is_empty()
+            || self.address.password().is_some()
     }
 
     /// What the HTTP client needs to know.

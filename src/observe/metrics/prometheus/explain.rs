@@ -73,6 +73,10 @@ impl<'a> Question<'a> {
                 "it redirects to {target}: a login page, or the address to give instead"
             ));
         }
+        let signer = self.prometheus.signer.as_ref();
+        if let Some(refused) = signer.and_then(|signer| signer.refused(answer)) {
+            return refused.error(&format!("Prometheus at {}", self.address()), answer);
+        }
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return self.answered(answer).hint(self.credentials_hint(status));

@@ -26,8 +26,7 @@ struct Detail {
     reason: String,
 }
 
-/// Why Google did not answer, if that is about who asks or how often; otherwise what it
-/// says without advice. `None` when the answer is not one of its refusals.
+/// Why Google did not answer, if that is about who asks or how often.
 pub(in super::super) fn refused(answer: &Answer, tokens: &Tokens) -> Option<Refused> {
     let Envelope { error } = serde_json::from_slice(&answer.body).ok()?;
     let reason = error.details.iter().map(|detail| detail.reason.as_str());
@@ -38,11 +37,11 @@ pub(in super::super) fn refused(answer: &Answer, tokens: &Tokens) -> Option<Refu
         &error.message,
         answer.status.as_u16(),
         tokens.from(),
-    );
+    )?;
     Some(Refused {
         code: first_line(&error.status),
         text: first_line(&error.message),
-        hint,
+        hint: Some(hint),
     })
 }
 
