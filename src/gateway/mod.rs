@@ -125,6 +125,4 @@ impl Gateway {
 }
 
 #[cfg(test)]
-mod docs;
-#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The data, and what becomes of it.
 
+mod docs;
+
 use std::collections::BTreeMap;
 
 use super::catalogue::{GATEWAYS, QUERIES};

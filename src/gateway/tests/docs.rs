@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{
+use crate::api::{Canary, Metric, Problem, read};
+use crate::gateway::{
     Answer, Backend, Capability, Catalogue, Confidence, Gateway, Implementation, MeasuredBy, Place,
     QuerySet, Question, Refused, Support, review,
 };
-use crate::api::{Canary, Metric, Problem, read};
 
 /// What rewrites the page instead of checking it.
 const UPDATE: &str = "WEIRKEEPER_UPDATE_DOCS";
