@@ -132,8 +132,7 @@ impl Review<'_> {
             return None;
         }
         let message = format!(
-            "nobody knows the gateway, since {}: built-in metrics are those of the application \
-             ({})",
+            "nobody knows the gateway, since {}: built-in metrics are {}",
             self.gateway.why, self.set.about
         );
         let hint = match &self.gateway.guess {
@@ -340,8 +339,8 @@ impl Separable {
     pub(super) fn of(assumed: Option<bool>, known: Support) -> Self {
         match (assumed, known) {
             (Some(true), _) => Self::Assumed,
-            (None, Support::Yes | Support::Unknown) => Self::Yes,
-            (None, Support::No) | (Some(false), _) => Self::No,
+            (None | Some(false), Support::No) => Self::No,
+            (None | Some(false), Support::Yes | Support::Unknown) => Self::Yes,
         }
     }
 }

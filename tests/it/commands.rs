@@ -188,8 +188,16 @@ fn validate_a_folder() {
     let world = World::of("podinfo");
     assert_ran!(world, world.weirkeeper(["validate"]).run().exits(0), @"
     exit code: 0
+    ----- stdout
+    warning: nobody knows the gateway, since the Gateway infra/edge is not in the repository: built-in metrics are the application's own `http_request_duration_seconds`, with the labels of Flagger's bundled Prometheus
+      --> apps/podinfo/canary.yaml:24:15
+       |
+    24 |       - name: request-success-rate
+       |               ^^^^^^^^^^^^^^^^^^^^ spec.analysis.metrics[0].name
+       |
+       = help: name it in spec.gitops.gateway.implementation, or set spec.gitops.gateway.querySet if that is meant
     ----- stderr
-    1 document: no problem
+    1 document: 1 warning
     ");
     let world = World::with(&[
         (CANARY, "    maxWeight: 50", "    maxWeight: 500"),

@@ -19,8 +19,6 @@ mod deleted;
 mod demo;
 mod deployments;
 #[cfg(test)]
-mod docs;
-#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod engine;
@@ -30,6 +28,8 @@ mod evidence;
 mod fail_on;
 #[cfg(test)]
 mod fleet;
+#[cfg(test)]
+mod gateways;
 #[cfg(test)]
 mod git_over_http;
 #[cfg(test)]

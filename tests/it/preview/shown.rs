@@ -69,6 +69,14 @@ fn a_new_image_is_a_release() {
                      ports:
                        - containerPort: 9898
     The metrics of the primary were not asked for: no --prometheus is given.
+    ----- stderr
+    warning: nobody knows the gateway, since the Gateway infra/edge is not in the repository: built-in metrics are the application's own `http_request_duration_seconds`, with the labels of Flagger's bundled Prometheus
+      --> apps/podinfo/canary.yaml:24:15
+       |
+    24 |       - name: request-success-rate
+       |               ^^^^^^^^^^^^^^^^^^^^ spec.analysis.metrics[0].name
+       |
+       = help: name it in spec.gitops.gateway.implementation, or set spec.gitops.gateway.querySet if that is meant
     ");
 }
 
@@ -210,6 +218,14 @@ fn a_new_canary_is_bootstrapped() {
              selector:
                matchLabels:
                  app: podinfo
+    ----- stderr
+    warning: nobody knows the gateway, since the Gateway infra/edge is not in the repository: built-in metrics are the application's own `http_request_duration_seconds`, with the labels of Flagger's bundled Prometheus
+      --> apps/podinfo/canary.yaml:24:15
+       |
+    24 |       - name: request-success-rate
+       |               ^^^^^^^^^^^^^^^^^^^^ spec.analysis.metrics[0].name
+       |
+       = help: name it in spec.gitops.gateway.implementation, or set spec.gitops.gateway.querySet if that is meant
     ");
 }
 
@@ -265,6 +281,14 @@ fn settings_and_findings_are_told() {
        |   ^^^^^^^^ spec.analysys
        |
        = help: did you mean `analysis`?
+
+    warning: nobody knows the gateway, since the Gateway infra/edge is not in the repository: built-in metrics are the application's own `http_request_duration_seconds`, with the labels of Flagger's bundled Prometheus
+      --> apps/podinfo/canary.yaml:25:15
+       |
+    25 |       - name: request-success-rate
+       |               ^^^^^^^^^^^^^^^^^^^^ spec.analysis.metrics[0].name
+       |
+       = help: name it in spec.gitops.gateway.implementation, or set spec.gitops.gateway.querySet if that is meant
     ");
     pull.preview(&["--fail-on", "warning"]).run().exits(3);
     pull.preview(&["--fail-on", "none"]).run().exits(0);

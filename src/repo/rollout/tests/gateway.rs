@@ -185,8 +185,8 @@ fn a_route_of_several_gateways_has_to_be_told() {
     let files = [
         ("apps/shop/route.yaml", both.as_str()),
         ("infra/edge.yaml", WEB),
-        ("infra/second.yaml", &second),
-        ("infra/classes.yaml", &classes),
+        ("infra/second.yaml", second.as_str()),
+        ("infra/classes.yaml", classes.as_str()),
     ];
     let told = shop_refused("", &files);
     assert_eq!(told.len(), 1);
@@ -199,7 +199,12 @@ fn a_route_of_several_gateways_has_to_be_told() {
     assert_eq!(named.gateway.place.gateways, ["edge", "second"]);
     // One implementation, twice.
     let same = gateway("second", "prod", "main");
-    let files = [files[0], files[1], ("infra/second.yaml", &same), files[3]];
+    let files = [
+        files[0],
+        files[1],
+        ("infra/second.yaml", same.as_str()),
+        files[3],
+    ];
     assert_eq!(name(&shop("", &files)), Some("contour"));
     // A Gateway, and a mesh behind it.
     let mesh = route("{name: edge}, {kind: Service, group: '', name: shop}");
@@ -219,14 +224,14 @@ fn each_cluster_has_its_own() {
     let files = [
         ("clusters/a/route.yaml", own.as_str()),
         ("clusters/a/edge.yaml", WEB),
-        ("clusters/a/class.yaml", &contour),
+        ("clusters/a/class.yaml", contour.as_str()),
         ("clusters/b/edge.yaml", WEB),
-        ("clusters/b/class.yaml", &cilium),
+        ("clusters/b/class.yaml", cilium.as_str()),
     ];
     let one = "  gitops: {routes: [{path: clusters/a}]}";
     assert_eq!(name(&shop(one, &files)), Some("contour"));
     let mut all = files.to_vec();
-    all.push(("clusters/b/route.yaml", &own));
+    all.push(("clusters/b/route.yaml", own.as_str()));
     let two = "  gitops: {routes: [{path: clusters/a}, {path: clusters/b}]}";
     let told = shop_refused(two, &all);
     assert!(
@@ -281,18 +286,18 @@ fn a_canary_that_names_its_gateway_has_it() {
     let told = gateway_of("implementation: contuor");
     assert_eq!(
         told,
-        "apps/shop/canary.yaml:8:40 there is no implementation `contuor`"
+        "apps/shop/canary.yaml:8:38 there is no implementation `contuor`"
     );
     let told = gateway_of("implementation: contour, querySet: contuor");
     assert!(told.ends_with("there is no query set `contuor`"), "{told}");
     let told = gateway_of("implementation: kong");
     assert!(
-        told.contains("canary.yaml:7:86 cannot be measured with Kong: it counts"),
+        told.contains("canary.yaml:7:75 cannot be measured with Kong: it counts"),
         "{told}"
     );
     let told = gateway_of("implementation: emissary");
     assert!(
-        told.contains("canary.yaml:8:40 Emissary-ingress cannot carry a release"),
+        told.contains("canary.yaml:8:38 Emissary-ingress cannot carry a release"),
         "{told}"
     );
     let told = gateway_of("implementation: contour, version: newest");

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use weirkeeper::api::{Canary, Problem, read};
-use weirkeeper::gateway::{
+use crate::api::{Canary, Metric, Problem, read};
+use crate::gateway::{
     Answer, Backend, Capability, Catalogue, Confidence, Gateway, Implementation, MeasuredBy, Place,
     QuerySet, Question, Refused, Support, review,
 };
@@ -185,9 +185,9 @@ fn word(is: bool) -> String {
 
 /// Does the set have a query for this built-in metric?
 fn asks(set: &QuerySet, name: &str) -> bool {
-    let metric = weirkeeper::api::Metric {
+    let metric = Metric {
         name: name.to_owned(),
-        ..Default::default()
+        ..Metric::default()
     };
     let place = Place {
         kind: "HTTPRoute".to_owned(),
