@@ -64,6 +64,40 @@ pub mod environment {
     pub const GITHUB_RUN_ID: &str = "GITHUB_RUN_ID";
     /// `owner/name/.github/workflows/file.yml@refs/heads/main`: the workflow that runs.
     pub const GITHUB_WORKFLOW_REF: &str = "GITHUB_WORKFLOW_REF";
+    /// Key of AWS, with [`AWS_SECRET_ACCESS_KEY`].
+    pub const AWS_ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+    /// Its secret half.
+    pub const AWS_SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+    /// What belongs to a key that ends.
+    pub const AWS_SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+    /// Role of AWS that is taken when there is no key.
+    pub const AWS_ROLE_ARN: &str = "AWS_ROLE_ARN";
+    /// File with the token that may take it.
+    pub const AWS_WEB_IDENTITY_TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+    /// Name of the session that results, for AWS' logs.
+    pub const AWS_ROLE_SESSION_NAME: &str = "AWS_ROLE_SESSION_NAME";
+    /// Region of AWS for what names none.
+    pub const AWS_REGION: &str = "AWS_REGION";
+    /// The same; [`AWS_REGION`] comes before it.
+    pub const AWS_DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+    /// Address of every service of AWS, such as a private endpoint.
+    pub const AWS_ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+    /// Address of the Security Token Service; comes before [`AWS_ENDPOINT_URL`].
+    pub const AWS_ENDPOINT_URL_STS: &str = "AWS_ENDPOINT_URL_STS";
+    /// Address of CloudWatch; comes before [`AWS_ENDPOINT_URL`].
+    pub const AWS_ENDPOINT_URL_CLOUDWATCH: &str = "AWS_ENDPOINT_URL_CLOUDWATCH";
+    /// File with credentials of Google Cloud.
+    pub const GOOGLE_APPLICATION_CREDENTIALS: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+    /// Token of Google Cloud; comes before the file.
+    pub const GOOGLE_OAUTH_ACCESS_TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
+    /// The same; [`GOOGLE_OAUTH_ACCESS_TOKEN`] comes before it.
+    pub const CLOUDSDK_AUTH_ACCESS_TOKEN: &str = "CLOUDSDK_AUTH_ACCESS_TOKEN";
+    /// Project of Google Cloud for what names none.
+    pub const GOOGLE_CLOUD_PROJECT: &str = "GOOGLE_CLOUD_PROJECT";
+    /// The same; [`GOOGLE_CLOUD_PROJECT`] comes before it.
+    pub const CLOUDSDK_CORE_PROJECT: &str = "CLOUDSDK_CORE_PROJECT";
+    /// Address of Cloud Monitoring, such as a private endpoint.
+    pub const CLOUDSDK_MONITORING: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING";
 }
 
 /// Takes a path that may be empty, as in a variable that a workflow sets from an

@@ -131,7 +131,7 @@ impl Client {
     /// # Errors
     /// When there is no complete answer. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer, Failure> {
-        self.attempt(request, self.timeout).await
+        self.attempt(request, self.timeout, never).await
     }
 
     /// Sends `request` once, with a limit of its own instead of
@@ -140,7 +140,7 @@ impl Client {
     /// # Errors
     /// As [`Client::send`].
     pub async fn send_within(&self, request: Request, limit: Duration) -> Result<Answer, Failure> {
-        self.attempt(request, limit).await
+        self.attempt(request, limit, never).await
     }
 
     /// Waits as between two attempts, see [`Client::with_pause`].
@@ -165,7 +165,7 @@ impl Client {
             Method::DELETE,
         ];
         match idempotent.contains(request.method()) {
-            true => self.repeat(request).await,
+            true => self.repeat(request, never).await,
             false => self.send(request).await,
         }
     }
@@ -175,10 +175,27 @@ impl Client {
     /// # Errors
     /// As [`Client::send_safe`].
     pub async fn send_query(&self, request: Request) -> Result<Answer, Failure> {
-        self.repeat(request).await
+        self.repeat(request, never).await
     }
 
-    async fn repeat(&self, request: Request) -> Result<Answer, Failure> {
+    /// Like [`Client::send_query`] for a server that streams: the body is whole when
+    /// `is_over` says so, without waiting for the server to close.
+    ///
+    /// # Errors
+    /// As [`Client::send_safe`].
+    pub async fn send_query_until(
+        &self,
+        request: Request,
+        is_over: fn(&[u8]) -> bool,
+    ) -> Result<Answer, Failure> {
+        self.repeat(request, is_over).await
+    }
+
+    async fn repeat(
+        &self,
+        request: Request,
+        is_over: fn(&[u8]) -> bool,
+    ) -> Result<Answer, Failure> {
         let started = Instant::now();
         // An injected pause takes no time, so the waits are summed up as well.
         let mut waited = Duration::ZERO;
@@ -187,9 +204,9 @@ impl Client {
         loop {
             let left = self.retry.left(started.elapsed().max(waited));
             let Some(copy) = request.try_clone() else {
-                return self.attempt(request, left.min(self.timeout)).await;
+                return self.attempt(request, left.min(self.timeout), is_over).await;
             };
-            let outcome = self.attempt(copy, left.min(self.timeout)).await;
+            let outcome = self.attempt(copy, left.min(self.timeout), is_over).await;
             let delay = match retry::wish(&outcome) {
                 retry::Wish::Done => None,
                 retry::Wish::Again(at_least) => delays.next().map(|delay| delay.max(at_least)),
@@ -207,7 +224,12 @@ impl Client {
         }
     }
 
-    async fn attempt(&self, mut request: Request, limit: Duration) -> Result<Answer, Failure> {
+    async fn attempt(
+        &self,
+        mut request: Request,
+        limit: Duration,
+        is_over: fn(&[u8]) -> bool,
+    ) -> Result<Answer, Failure> {
         *request.timeout_mut() = Some(limit);
         let url = request.url().clone();
         let mut response = match self.inner.execute(request).await {
@@ -221,7 +243,12 @@ impl Client {
                 Ok(Some(chunk)) if body.len() + chunk.len() > self.max_body => {
                     return Err(Failure::too_large(&url, self.max_body));
                 }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => {
+                    body.extend_from_slice(&chunk);
+                    if is_over(&body) {
+                        break;
+                    }
+                }
                 Err(error) => return Err(Failure::in_body(&url, error)),
             }
         }
@@ -235,12 +262,22 @@ impl Client {
     }
 }
 
-fn reqwest_client(options: &Options) -> Result<reqwest::Client> {
+/// A body is whole when the server says so.
+fn never(_body: &[u8]) -> bool {
+    false
+}
+
+/// Chooses ring for cryptography, for what has no [`Client`] of ours.
+pub(crate) fn choose_cryptography() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // An error means that somebody else chose a provider before: fine, too.
         drop(rustls::crypto::ring::default_provider().install_default());
     });
+}
+
+fn reqwest_client(options: &Options) -> Result<reqwest::Client> {
+    choose_cryptography();
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .connect_timeout(options.connect_timeout)

@@ -12,6 +12,7 @@
 //! | [`yaml`] | documents with byte spans, and edits that prove themselves |
 //! | [`repo`] | the repository: index of objects, commits, fetch and push |
 //! | [`decide`] | the pure core: facts and answers in, questions or a plan out |
+//! | [`gateway`] | whose metrics tell the canary apart, what each implementation can do: data |
 //! | [`observe`] | asks Prometheus and the gates what the decision wants to know |
 //! | [`github`] | GitHub's API: statuses of commits, pull requests, comments, deployments |
 //! | [`comment`] | commands that people write in comments |

@@ -1,5 +1,7 @@
 //! What the command line and the environment mean, checked once.
 
+mod cloud;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,31 +16,42 @@ use crate::cli::{self, Format, environment};
 use crate::error::{Error, Result};
 use crate::repo::link::commits_from;
 
+pub use cloud::{AwsSettings, Clock, CloudSettings, GoogleSettings, WebIdentity};
+
 /// The environment as it was when the program started.
 #[derive(Debug, Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    clock: Option<Clock>,
+}
 
 impl Environment {
     /// Takes the variables; those without a value count as not set, as a
     /// workflow sets inputs that nobody gave.
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(
-            variables
-                .into_iter()
-                .filter(|(_, value)| !value.is_empty())
-                .collect(),
-        )
+        let set = variables.into_iter().filter(|(_, value)| !value.is_empty());
+        Self {
+            variables: set.collect(),
+            clock: None,
+        }
+    }
+
+    /// The same with the time: that of the world, whatever `--now` says.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// The value of a variable that is set and not empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.variables.get(name).map(String::as_str)
     }
 
     /// Every variable that is set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let pairs = self.0.iter();
+        let pairs = self.variables.iter();
         pairs.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
@@ -151,6 +164,8 @@ pub struct MetricsSettings {
     pub timeout: Duration,
     /// Secrets that documents refer to.
     pub secrets: Secrets,
+    /// Credentials for Amazon's and Google's clouds.
+    pub cloud: CloudSettings,
     /// May documents say where those Secrets are sent? Not those of a work
     /// tree, which may be a stranger's pull request.
     pub trusts_documents: bool,
@@ -226,7 +241,7 @@ impl Settings {
             now_is_given: global.now.is_some(),
             github: on_github.then(|| GithubRunner::new(&environment)),
             token: environment.secret(environment::TOKEN),
-            environment,
+            environment: environment.with_clock(Clock::new(clock)),
         }
     }
 }
@@ -268,6 +283,7 @@ impl MetricsSettings {
             credentials: Credentials::new(options, environment)?,
             timeout: duration("--prometheus-timeout", &options.prometheus_timeout)?,
             secrets: Secrets::new(options.secrets_dir.as_deref(), environment),
+            cloud: CloudSettings::new(environment)?,
             trusts_documents: false,
             asks_only_named: false,
         })

@@ -36,8 +36,8 @@ pub struct MetricTemplateSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricProvider {
-    /// One of [`MetricProvider::TYPES`]. Required. Flagger treats an unknown
-    /// one as Prometheus; here it is refused.
+    /// The name of one of [`ProviderType::ALL`](super::ProviderType::ALL). Required.
+    /// Flagger treats an unknown one as Prometheus; here it is refused.
     #[serde(rename = "type")]
     pub kind: String,
     /// Base address.
@@ -53,21 +53,6 @@ pub struct MetricProvider {
 }
 
 impl MetricProvider {
-    /// The provider types of Flagger's schema.
-    pub const TYPES: [&str; 11] = [
-        "prometheus",
-        "influxdb",
-        "datadog",
-        "externalmetrics",
-        "stackdriver",
-        "cloudwatch",
-        "newrelic",
-        "graphite",
-        "dynatrace",
-        "keptn",
-        "splunk",
-    ];
-
     /// The type whose queries are PromQL.
     pub const PROMETHEUS: &str = "prometheus";
 }

@@ -15,6 +15,7 @@ mod field;
 mod gitops;
 mod metric_template;
 mod problem;
+mod provider_type;
 mod selector;
 mod service;
 mod status;
@@ -41,6 +42,7 @@ pub use gitops::{
 };
 pub use metric_template::{MetricProvider, MetricTemplate, MetricTemplateSpec};
 pub use problem::{Problem, Severity};
+pub use provider_type::{Address, ProviderType, Wanted};
 pub use selector::{FieldSelector, NotSelected, Selected};
 pub use service::{
     BackendRef, CorsPolicy, CustomMetadata, GatewayRef, HeaderOperations, Headers, MirrorRef, Port,

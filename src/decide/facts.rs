@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Wiring;
 use crate::api::Traffic;
 
 /// What the commit that is judged says about one Canary, apart from the
@@ -33,6 +34,9 @@ pub struct Facts {
     /// The largest weight of the canary in any rule of the route, also in
     /// rules that the Canary does not steer.
     pub exposed: i64,
+    /// What the metrics of the gateway are known to be like; `None` where that is not
+    /// known, and nobody asks for evidence.
+    pub evidence: Option<Wiring>,
 }
 
 impl Default for Facts {
@@ -50,6 +54,7 @@ impl Default for Facts {
             routed: Routed::default(),
             route_outdated: false,
             exposed: 0,
+            evidence: None,
         }
     }
 }

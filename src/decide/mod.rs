@@ -24,18 +24,21 @@
 //! deliberate differences are named where they are made.
 
 mod deleted;
+mod evidence;
 mod facts;
 mod person;
 mod plan;
 mod probe;
 mod reading;
 mod schedule;
+mod share;
 mod tick;
 mod verdict;
 mod weights;
 mod windows;
 
 pub use deleted::deleted;
+pub use evidence::{Evidence, Wiring, evidence_window};
 pub use facts::{Facts, Primary, Routed};
 pub use person::{Refusal, Word, person};
 pub use plan::{Action, Effect, Event, EventType, Late, Notice, Plan};
@@ -45,6 +48,7 @@ pub use probe::{
 };
 pub use reading::Reading;
 pub use schedule::{Milestone, best_answer, hopeful, next_tick, schedule};
+pub use share::{Share, ShareVerdict};
 pub use verdict::{Measurement, Requests, Verdict, judge};
 pub use weights::{after_promotion_step, next_canary_weight};
 

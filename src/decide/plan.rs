@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Measurement;
+use super::{Measurement, Share};
 use crate::api::{AlertSeverity, Deferred, Phase, Status, Traffic};
 
 /// What a tick did, in one word.
@@ -149,6 +149,9 @@ pub struct Plan {
     pub reasons: Vec<String>,
     /// What was measured, in the order of judgement.
     pub measurements: Vec<Measurement>,
+    /// The share of the requests that the canary had, where it can be compared with the
+    /// committed weights.
+    pub share: Option<Share>,
     /// What happened, for `event` webhooks.
     pub events: Vec<Event>,
     /// What somebody should know, for alert providers.
@@ -239,6 +242,7 @@ impl Plan {
             effects: Vec::new(),
             reasons: Vec::new(),
             measurements: Vec::new(),
+            share: None,
             events: Vec::new(),
             alerts: Vec::new(),
             post_rollout: false,

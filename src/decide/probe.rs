@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Reading;
+use super::{Evidence, Reading};
 use crate::api::{Analysis, Metric, Phase};
 
 /// A question.
@@ -44,6 +44,10 @@ pub enum Probe {
     /// Does the cluster run what was last committed for this Canary? Asked when
     /// `spec.gitops.applied` is set.
     Applied,
+    /// Do the metrics of the gateway have series for both sides, and how many requests
+    /// did each get? Asked together with the metrics, and before the first step, when
+    /// [`Facts::evidence`](super::Facts::evidence) is known and built-in metrics judge.
+    Evidence,
     /// Call this webhook: does it pass?
     Webhook {
         /// Position in `analysis.webhooks`.
@@ -109,6 +113,8 @@ pub enum Answer {
     Missed(Vec<MetricAnswer>),
     /// To [`Probe::Applied`].
     Applied(Applied),
+    /// To [`Probe::Evidence`].
+    Evidence(Evidence),
 }
 
 /// Does the cluster run a commit?

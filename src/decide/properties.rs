@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::world::World;
-use super::{Action, Applied, Effect, Readiness, Reading, Word};
-use crate::api::{AppliedFrom, Phase, Status, Traffic};
+use super::{Action, Applied, Effect, Evidence, Readiness, Reading, Wiring, Word};
+use crate::api::{AppliedFrom, ObservedShare, Phase, Status, Traffic};
 
 /// What happens before one tick.
 #[derive(Debug, Clone)]
@@ -20,6 +20,7 @@ struct Event {
     /// Another number of iterations.
     iterations: Option<i64>,
     calendar: Calendar,
+    evidence: Evidence,
 }
 
 /// What the clock, the cluster and people do before one tick.
@@ -66,6 +67,50 @@ fn calendar() -> impl Strategy<Value = Calendar> {
         })
 }
 
+/// What a known gateway may tell.
+fn evidence() -> impl Strategy<Value = Evidence> {
+    let series = || {
+        prop_oneof![
+            6 => Just(Reading::Value(2.0)),
+            1 => Just(Reading::Empty),
+            1 => Just(Reading::Several(vec!["a".into(), "b".into()])),
+        ]
+    };
+    let requests = || {
+        prop_oneof![
+            3 => (0u32..2000).prop_map(|count| Reading::Value(f64::from(count))),
+            1 => Just(Reading::Empty),
+            1 => Just(Reading::Nan),
+            1 => Just(Reading::WrongType("a string".into())),
+        ]
+    };
+    (requests(), requests(), series(), series(), series()).prop_map(
+        |(canary, primary, canary_series, primary_series, canary_series_before)| Evidence {
+            canary,
+            primary,
+            canary_series,
+            primary_series,
+            canary_series_before,
+        },
+    )
+}
+
+/// A gateway that is known, and a metric that it judges beside the other one.
+fn with_gateway(world: &mut World) {
+    let wiring = Wiring {
+        divided: true,
+        late: true,
+        ..Wiring::default()
+    };
+    world.facts.evidence = Some(wiring);
+    let analysis = world.canary.spec.analysis.as_mut().unwrap();
+    analysis.metrics = serde_yaml::from_str(
+        "[{name: errors, query: up, thresholdRange: {max: 1}}, \
+          {name: request-duration, thresholdRange: {max: 1}}]",
+    )
+    .unwrap();
+}
+
 fn readiness() -> impl Strategy<Value = Readiness> {
     prop_oneof![
         8 => Just(Readiness::Ready),
@@ -107,17 +152,21 @@ fn event() -> impl Strategy<Value = Event> {
         prop::sample::subsequence(GATES.to_vec(), 0..=2),
         prop::option::weighted(0.05, 1i64..6),
         calendar(),
+        evidence(),
     )
         .prop_map(
-            |(primary, target, reading, release, hand, against, iterations, calendar)| Event {
-                primary,
-                target,
-                reading,
-                release,
-                hand,
-                against,
-                iterations,
-                calendar,
+            |(primary, target, reading, release, hand, against, iterations, calendar, evidence)| {
+                Event {
+                    primary,
+                    target,
+                    reading,
+                    release,
+                    hand,
+                    against,
+                    iterations,
+                    calendar,
+                    evidence,
+                }
             },
         )
 }
@@ -137,13 +186,17 @@ fn gitops() -> impl Strategy<Value = String> {
         ", timeout: 5m, onTimeout: approve",
     ]);
     let failure = prop::sample::select(vec!["hold", "revert"]);
-    (gates, after, applied, failure).prop_map(|(gates, after, applied, failure)| {
+    let share = prop::sample::select(vec!["warn", "hold", "'off'"]);
+    (gates, after, applied, failure, share).prop_map(|(gates, after, applied, failure, share)| {
         let gates: Vec<String> = gates
             .iter()
             .map(|gate| format!("{{type: {gate}{after}}}"))
             .collect();
         let gates = gates.join(", ");
-        format!("{{gates: [{gates}], applied: {{from: {applied}}}, onFailure: {failure}}}")
+        format!(
+            "{{gates: [{gates}], applied: {{from: {applied}}}, onFailure: {failure}, \
+             observedShare: {share}}}"
+        )
     })
 }
 
@@ -174,6 +227,7 @@ fn play(world: &mut World, event: &Event) {
     world.primary = event.primary.clone();
     world.target = event.target.clone();
     world.reading = event.reading.clone();
+    world.evidence = event.evidence.clone();
     if let Some(revision) = event.release {
         world.release(&format!("v{revision}"));
     }
@@ -229,6 +283,40 @@ fn held_means_held(
     }
     let promotes = world.phase() == Some(Phase::Promoting) && started != world.phase();
     prop_assert!(!promotes, "promoted while it was held");
+    Ok(())
+}
+
+/// Nothing goes on without evidence; what fails by its value is never covered up.
+fn evidence_means_something(
+    world: &World,
+    plan: &super::Plan,
+    before: Traffic,
+    after: Traffic,
+) -> Result<(), TestCaseError> {
+    let fails = |one: &super::Measurement| one.verdict == super::Verdict::Fail;
+    if plan.measurements.iter().any(fails) {
+        let counts = matches!(plan.action, Action::Halted | Action::RolledBack);
+        prop_assert!(counts, "a failed check was not counted: {:?}", plan);
+    }
+    let analysed = matches!(
+        plan.phase,
+        Some(Phase::Progressing | Phase::WaitingPromotion)
+    );
+    let raised = after.canary > before.canary || (after.mirrored && !before.mirrored);
+    let holds = world.canary.spec.gitops().observed_share == ObservedShare::Hold;
+    if holds && plan.share.is_some_and(|share| share.is_off()) {
+        prop_assert!(!raised, "more traffic though the weight is not in effect");
+        prop_assert!(
+            plan.action != Action::Promoting,
+            "promoted on another share"
+        );
+    }
+    let unwired = world.facts.evidence.is_some()
+        && world.evidence.primary_series == Reading::Empty
+        && before.primary > 0;
+    if analysed && unwired {
+        prop_assert!(!raised, "more traffic though nothing is measured");
+    }
     Ok(())
 }
 
@@ -288,10 +376,14 @@ proptest! {
     fn every_tick_keeps_its_promises(
         analysis in analysis(),
         gitops in gitops(),
+        gateway in any::<bool>(),
         events in prop::collection::vec(event(), 1..40),
     ) {
         let mut world = World::new(&analysis);
         world.gitops(&gitops);
+        if gateway {
+            with_gateway(&mut world);
+        }
         for event in &events {
             play(&mut world, event);
             if let Some(word) = event.calendar.word {
@@ -324,6 +416,7 @@ proptest! {
             }
             let status = world.canary.status.clone().unwrap();
             held_means_held(&world, event, before, after, started)?;
+            evidence_means_something(&world, &plan, before, after)?;
             one_step(&world, &plan, before, after)?;
             only_what_failed_counts(&world, &plan, &status_before)?;
             if before.canary > 0 && after.canary == 0 {
@@ -354,10 +447,14 @@ proptest! {
     fn every_run_ends(
         analysis in analysis(),
         gitops in gitops(),
+        gateway in any::<bool>(),
         events in prop::collection::vec(event(), 1..20),
     ) {
         let mut world = World::new(&analysis);
         world.gitops(&gitops);
+        if gateway {
+            with_gateway(&mut world);
+        }
         world.release("v2");
         for event in &events {
             play(&mut world, event);
@@ -373,6 +470,12 @@ proptest! {
         world.reading = Reading::Value(0.5);
         world.against.clear();
         world.missed = Reading::Value(0.5);
+        world.evidence = Evidence::quiet();
+        if world.canary.spec.gitops().observed_share != ObservedShare::Hold {
+            // A share that is only told of ends nothing.
+            world.evidence.canary = Reading::Value(1000.0);
+            world.evidence.primary = Reading::Value(1000.0);
+        }
         world.applied = None;
         world.facts.frozen = None;
         if let Some(gitops) = &mut world.canary.spec.gitops {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Action, Answer, Answers, Applied, Effect, Facts, MetricAnswer, MetricSource, Next, Plan,
-    Primary, Probe, Readiness, Reading, Routed, WebhookAnswer, decide, windows,
+    Action, Answer, Answers, Applied, Effect, Evidence, Facts, MetricAnswer, MetricSource, Next,
+    Plan, Primary, Probe, Readiness, Reading, Routed, WebhookAnswer, decide, windows,
 };
 use crate::api::{self, AppliedFrom, Canary, Phase, Traffic, WebhookType};
 
@@ -178,6 +178,7 @@ pub fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
             let delay = delay.map(api::Applied::delay).unwrap_or_default();
             Answer::Applied(Applied::Since(last.saturating_add(delay).unwrap_or(last)))
         }
+        Probe::Evidence => Answer::Evidence(Evidence::quiet()),
         Probe::Missed {
             index,
             source,
@@ -193,7 +194,8 @@ pub fn best_answer(canary: &Canary, probe: &Probe) -> Answer {
                 Answer::Readiness(_)
                 | Answer::Webhook(_)
                 | Answer::Missed(_)
-                | Answer::Applied(_) => None,
+                | Answer::Applied(_)
+                | Answer::Evidence(_) => None,
             };
             let each = times.iter().filter_map(|_| best.clone());
             Answer::Missed(each.collect())

@@ -4,6 +4,7 @@ mod affinity;
 mod applied;
 mod changes;
 mod ends;
+mod evidence;
 mod gates;
 mod git_gates;
 mod harm;

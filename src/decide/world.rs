@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::carry_out;
 use super::{
-    Answer, Answers, Applied, Effect, Facts, MetricAnswer, Next, Plan, Primary, Probe, Readiness,
-    Reading, Refusal, Routed, WebhookAnswer, Word, Workload, decide, person,
+    Answer, Answers, Applied, Effect, Evidence, Facts, MetricAnswer, Next, Plan, Primary, Probe,
+    Readiness, Reading, Refusal, Routed, WebhookAnswer, Word, Workload, decide, person,
 };
 use crate::api::{Analysis, Canary, Phase, Said, Status, Traffic, Webhook, WebhookType};
 
@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) missed: Reading,
     /// `None`: the cluster runs everything as soon as it is committed.
     pub(super) applied: Option<Applied>,
+    /// Asked where the facts know the gateway.
+    pub(super) evidence: Evidence,
     /// Webhooks that do not say what lets the rollout go on.
     pub(super) against: BTreeSet<String>,
     /// Probes in the order in which they were asked.
@@ -57,6 +59,7 @@ impl World {
             reading: Reading::Value(0.0),
             missed: Reading::Value(0.0),
             applied: None,
+            evidence: Evidence::quiet(),
             against: BTreeSet::new(),
             asked: Vec::new(),
         };
@@ -164,6 +167,7 @@ impl World {
                 Some(applied) => Answer::Applied(applied.clone()),
                 None => super::best_answer(&self.canary, probe),
             },
+            Probe::Evidence => Answer::Evidence(self.evidence.clone()),
             Probe::Metric { .. } | Probe::Requests { .. } => {
                 Answer::Metric(measured(self.reading.clone()))
             }
@@ -185,6 +189,7 @@ impl World {
             | Probe::Metric { .. }
             | Probe::Requests { .. }
             | Probe::Missed { .. }
+            | Probe::Evidence
             | Probe::Applied => None,
         });
         names.collect()

@@ -133,13 +133,17 @@ impl Measuring {
                     false => finding.advise(advice),
                 }
             }
-            Ok(Answer::Metric(_) | Answer::Missed(_) | Answer::Applied(_) | Answer::Webhook(_)) => {
-                Finding::new(
-                    Area::Readiness,
-                    Level::Unknown,
-                    "something else was answered",
-                )
-            }
+            Ok(
+                Answer::Metric(_)
+                | Answer::Missed(_)
+                | Answer::Applied(_)
+                | Answer::Evidence(_)
+                | Answer::Webhook(_),
+            ) => Finding::new(
+                Area::Readiness,
+                Level::Unknown,
+                "something else was answered",
+            ),
             Err(error) => Finding::error(Area::Readiness, Level::Problem, &error),
         }
     }

@@ -31,7 +31,9 @@ impl Measuring {
     pub(super) async fn reached(&self) -> (Vec<Finding>, Answering) {
         let mut servers = BTreeMap::new();
         for rollout in &self.rollouts {
-            for server in self.servers(rollout).into_iter().flatten() {
+            let asked = self.servers(rollout).into_iter().flatten();
+            // The others are asked nothing but the query of their template.
+            for server in asked.filter(Server::can_be_reached) {
                 servers.insert(server.address(), server);
             }
         }

@@ -216,3 +216,6 @@ impl Gateway {
         set.is_some_and(|set| set.by == MeasuredBy::Workload)
     }
 }
+
+#[cfg(test)]
+mod tests;

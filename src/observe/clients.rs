@@ -1,5 +1,7 @@
 //! Who is asked: addresses, credentials, and a client for each server.
 
+mod others;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,8 +9,8 @@ use url::Url;
 
 use super::Subject;
 use super::metrics::prometheus::Credentials;
-use super::metrics::{Prometheus, PrometheusConfig};
-use crate::api::MetricProvider;
+use super::metrics::{Prometheus, PrometheusConfig, Provider};
+use crate::api::{MetricProvider, MetricTemplate};
 use crate::cli::environment;
 use crate::error::{Error, Result};
 use crate::http::masked;
@@ -19,6 +21,7 @@ use crate::settings::{MetricsSettings, Secrets, address};
 pub(super) struct Clients {
     settings: MetricsSettings,
     known: Mutex<BTreeMap<String, Arc<Prometheus>>>,
+    others: Mutex<BTreeMap<String, Provider>>,
 }
 
 impl Clients {
@@ -27,6 +30,7 @@ impl Clients {
         Self {
             settings,
             known: Mutex::default(),
+            others: Mutex::default(),
         }
     }
 
@@ -40,23 +44,32 @@ impl Clients {
         }
     }
 
+    /// Who answers the query of the template of the metric at `index`.
     pub(super) fn template_client(
         &self,
         subject: &Subject<'_>,
         index: usize,
-    ) -> Result<Option<Arc<Prometheus>>> {
+    ) -> Result<Option<Provider>> {
         let Some(template) = subject.templates.get(&index) else {
             return Ok(None);
         };
-        let name = &template.metadata.name;
+        match template.spec.provider.kind == MetricProvider::PROMETHEUS {
+            true => {
+                let prometheus = self.template_prometheus(template)?;
+                Ok(prometheus.map(Provider::Prometheus))
+            }
+            false => self.other(template).map(Some),
+        }
+    }
+
+    fn template_prometheus(&self, template: &MetricTemplate) -> Result<Option<Arc<Prometheus>>> {
         let provider = &template.spec.provider;
-        let what = format!("MetricTemplate {name}, spec.provider.address");
+        let what = in_template(template, "address");
         let Some(address) = self.address(provider.address.as_deref(), &what)? else {
             return Ok(None);
         };
         let mut config = self.config(address);
-        let namespace = template.metadata.namespace.as_deref().unwrap_or_default();
-        let whose = format!("{namespace}/{name}");
+        let whose = whose(template);
         if self.settings.asks_only_named {
             return self.client(config, &whose).map(Some);
         }
@@ -79,13 +92,7 @@ impl Clients {
         };
         let name = &reference.name;
         if !self.settings.trusts_documents && !self.is_named(&config.address) {
-            return Err(Error::usage(format!(
-                "the Secret {name} is not sent to {}, which only a document names",
-                masked(&config.address)
-            ))
-            .hint(
-                "name the address with --prometheus; step, which reads the pushed branch, sends it",
-            ));
+            return Err(not_sent(name, &config.address));
         }
         let secrets = &self.settings.secrets;
         let username = secrets.get(name, "username")?;
@@ -191,12 +198,43 @@ impl Clients {
     /// adds to it.
     fn client(&self, config: PrometheusConfig, template: &str) -> Result<Arc<Prometheus>> {
         let key = format!("{} {template}", config.address);
-        let mut clients = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&key) {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(Prometheus::new(&config)?);
-        clients.insert(key, Arc::clone(&client));
-        Ok(client)
+        kept(&self.known, key, || Prometheus::new(&config).map(Arc::new))
     }
+}
+
+/// What is known by `key`, made if it is not.
+fn kept<T: Clone>(
+    known: &Mutex<BTreeMap<String, T>>,
+    key: String,
+    make: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = known.get(&key) {
+        return Ok(client.clone());
+    }
+    let client = make()?;
+    known.insert(key, client.clone());
+    Ok(client)
+}
+
+/// A field of a template's provider, as it is told of.
+fn in_template(template: &MetricTemplate, field: &str) -> String {
+    let name = &template.metadata.name;
+    format!("MetricTemplate {name}, spec.provider.{field}")
+}
+
+/// Tells the clients of templates apart.
+fn whose(template: &MetricTemplate) -> String {
+    let metadata = &template.metadata;
+    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+    format!("{namespace}/{}", metadata.name)
+}
+
+/// The Secret stays here.
+fn not_sent(name: &str, address: &Url) -> Error {
+    Error::usage(format!(
+        "the Secret {name} is not sent to {}, which only a document names",
+        masked(address)
+    ))
+    .hint("name the address with --prometheus; step, which reads the pushed branch, sends it")
 }

@@ -1,12 +1,10 @@
 //! Values of metrics, as of now and as of checks that no run came for.
 
-use std::sync::Arc;
+use jiff::{SignedDuration, Timestamp};
 
-use jiff::Timestamp;
-
-use super::metrics::Prometheus;
+use super::metrics::{Answered, Provider};
 use super::{Observer, Subject};
-use crate::api::Metric;
+use crate::api::{Metric, parse_duration};
 use crate::decide::{MetricAnswer, MetricSource, Times};
 use crate::error::{Error, Result};
 use crate::gateway::{Backend, Question as Asked};
@@ -15,7 +13,9 @@ use crate::template::{QueryVars, render_query};
 /// What is asked of whom about one metric.
 struct Question<'a> {
     query: String,
-    client: Arc<Prometheus>,
+    client: Provider,
+    /// The interval of the metric; Prometheus has it in the query.
+    window: SignedDuration,
     metric: &'a Metric,
     counts: bool,
 }
@@ -63,13 +63,8 @@ impl Observer {
         now: Timestamp,
     ) -> Result<MetricAnswer> {
         let question = self.question(subject, index, source, backend)?;
-        let answered = question.client.instant(&question.query, now).await;
-        let answered = answered.map_err(|error| question.failed(error))?;
-        Ok(MetricAnswer {
-            query: question.query,
-            reading: answered.reading,
-            warnings: answered.warnings,
-        })
+        let answered = question.ask(now).await?;
+        Ok(question.answer(answered))
     }
 
     /// The same at each of `times`, asked for as one range.
@@ -81,17 +76,10 @@ impl Observer {
         times: Times,
     ) -> Result<Vec<MetricAnswer>> {
         let question = self.question(subject, index, source, Backend::Canary)?;
-        let last = times.iter().last().unwrap_or(times.first);
-        let ranged = question
-            .client
-            .range(&question.query, times.first, last, times.every)
-            .await
-            .map_err(|error| question.failed(error))?;
-        let answers = times.iter().map(|at| MetricAnswer {
-            query: question.query.clone(),
-            reading: ranged.reading_at(at),
-            warnings: ranged.warnings.clone(),
-        });
+        let Question { query, window, .. } = &question;
+        let answers = question.client.each(query, *window, times).await;
+        let answers = answers.map_err(|error| question.failed(error))?;
+        let answers = answers.into_iter().map(|answer| question.answer(answer));
         Ok(answers.collect())
     }
 
@@ -126,7 +114,10 @@ impl Observer {
         };
         let client = match by_template {
             true => self.clients.template_client(subject, index),
-            false => self.clients.default_client(subject),
+            false => {
+                let client = self.clients.default_client(subject);
+                client.map(|client| client.map(Provider::Prometheus))
+            }
         };
         let query = query.map_err(about)?;
         let client = client.and_then(|client| {
@@ -135,9 +126,14 @@ impl Observer {
                     .hint("give --prometheus, or set spec.metricsServer")
             })
         });
+        let client = client.map_err(about)?;
+        if source.is_none() && metric.requests_query().is_none() && client.prometheus().is_none() {
+            return Err(about(no_promql(&client)));
+        }
         Ok(Question {
             query,
-            client: client.map_err(about)?,
+            window: window(metric, &client).map_err(about)?,
+            client,
             metric,
             counts: source.is_none(),
         })
@@ -145,6 +141,19 @@ impl Observer {
 }
 
 impl Question<'_> {
+    async fn ask(&self, at: Timestamp) -> Result<Answered> {
+        let answered = self.client.instant(&self.query, self.window, at).await;
+        answered.map_err(|error| self.failed(error))
+    }
+
+    fn answer(&self, answered: Answered) -> MetricAnswer {
+        MetricAnswer {
+            query: self.query.clone(),
+            reading: answered.reading,
+            warnings: answered.warnings,
+        }
+    }
+
     fn failed(&self, error: Error) -> Error {
         failed(self.metric, self.counts, error)
     }
@@ -155,6 +164,33 @@ fn failed(metric: &Metric, counts: bool, error: Error) -> Error {
         true => format!("cannot count the requests of {}", metric.name),
         false => format!("cannot measure {}", metric.name),
     })
+}
+
+/// How far back a provider looks: the interval of the metric. Prometheus has it in the
+/// query, as it wants to have it written.
+fn window(metric: &Metric, client: &Provider) -> Result<SignedDuration> {
+    if client.prometheus().is_some() {
+        return Ok(SignedDuration::ZERO);
+    }
+    let window = parse_duration(metric.interval()).map_err(|error| {
+        Error::document(format!("the interval of {} cannot be read", metric.name)).because(error)
+    })?;
+    match window < SignedDuration::from_secs(1) {
+        true => Err(Error::document(format!(
+            "the interval of {} is less than a second",
+            metric.name
+        ))),
+        false => Ok(window),
+    }
+}
+
+/// Requests are counted by a query that is PromQL.
+fn no_promql(client: &Provider) -> Error {
+    Error::document(format!(
+        "requests cannot be counted at {} without a query for it",
+        client.address()
+    ))
+    .hint("set requestsQuery of the metric, in the language of its provider, or leave out minRequests")
 }
 
 /// The query of a metric, rendered.

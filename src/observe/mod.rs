@@ -2,6 +2,7 @@
 
 mod applied;
 mod clients;
+mod evidence;
 mod metric;
 pub mod metrics;
 mod observer;

@@ -91,6 +91,7 @@ impl Observer {
                 Probe::Applied => {
                     return Err(Error::internal("whoever knows the repository answers this"));
                 }
+                Probe::Evidence => Answer::Evidence(self.evidence(subject, now).await?),
                 Probe::Webhook { index, phase } => {
                     Answer::Webhook(self.webhook(subject, *index, *phase).await?)
                 }

@@ -1,17 +1,15 @@
 //! Does a Prometheus answer at all?
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 
-use super::metrics::Prometheus;
+use super::metrics::{Prometheus, Provider};
 use super::{Observer, Subject};
 use crate::decide::Reading;
 use crate::error::Result;
 
-/// A Prometheus that is asked about a Canary.
+/// A server that is asked about a Canary.
 #[derive(Debug, Clone)]
-pub struct Server(Arc<Prometheus>);
+pub struct Server(Provider);
 
 /// What a Prometheus says about itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +21,7 @@ pub struct Reached {
 }
 
 impl Observer {
-    /// The Prometheus that is asked about the metric at `template`, else the one for
+    /// The server that is asked about the metric at `template`, else the Prometheus for
     /// what names none. `None` when nobody names one.
     ///
     /// # Errors
@@ -31,7 +29,10 @@ impl Observer {
     pub fn server(&self, subject: &Subject<'_>, template: Option<usize>) -> Result<Option<Server>> {
         let client = match template {
             Some(index) => self.clients.template_client(subject, index),
-            None => self.clients.default_client(subject),
+            None => {
+                let client = self.clients.default_client(subject);
+                client.map(|client| client.map(Provider::Prometheus))
+            }
         };
         Ok(client?.map(Server))
     }
@@ -44,29 +45,46 @@ impl Server {
         self.0.address()
     }
 
-    /// Asks it who it is.
+    /// Can it be asked who it is? The others only answer the query of a template.
+    #[must_use]
+    pub fn can_be_reached(&self) -> bool {
+        self.0.prometheus().is_some()
+    }
+
+    /// Asks a Prometheus who it is. Nothing is known of the others before their query
+    /// is asked.
     ///
     /// # Errors
     /// As [`Prometheus::instant`].
     pub async fn reach(&self, now: Timestamp) -> Result<Reached> {
-        self.0.instant("vector(1)", now).await?;
-        let second = SignedDuration::from_secs(1);
-        let (info, targets) = tokio::join!(
-            self.0.range("prometheus_build_info", now, now, second),
-            self.0.instant("count(up)", now)
-        );
-        let version = info.ok().and_then(|info| {
-            let mut series = info.series.into_iter();
-            series.find_map(|series| series.metric.get("version").cloned())
-        });
-        let targets = targets.ok().and_then(|found| match found.reading {
-            Reading::Value(count) => Some(count),
-            Reading::Nan
-            | Reading::Infinite(_)
-            | Reading::Empty
-            | Reading::Several(_)
-            | Reading::WrongType(_) => None,
-        });
-        Ok(Reached { version, targets })
+        match self.0.prometheus() {
+            Some(prometheus) => reach(prometheus, now).await,
+            None => Ok(Reached {
+                version: None,
+                targets: None,
+            }),
+        }
     }
+}
+
+async fn reach(prometheus: &Prometheus, now: Timestamp) -> Result<Reached> {
+    prometheus.instant("vector(1)", now).await?;
+    let second = SignedDuration::from_secs(1);
+    let (info, targets) = tokio::join!(
+        prometheus.range("prometheus_build_info", now, now, second),
+        prometheus.instant("count(up)", now)
+    );
+    let version = info.ok().and_then(|info| {
+        let mut series = info.series.into_iter();
+        series.find_map(|series| series.metric.get("version").cloned())
+    });
+    let targets = targets.ok().and_then(|found| match found.reading {
+        Reading::Value(count) => Some(count),
+        Reading::Nan
+        | Reading::Infinite(_)
+        | Reading::Empty
+        | Reading::Several(_)
+        | Reading::WrongType(_) => None,
+    });
+    Ok(Reached { version, targets })
 }

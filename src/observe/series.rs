@@ -1,11 +1,10 @@
 //! Series themselves, with their labels.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::metrics::Prometheus;
+use super::metrics::{Prometheus, Provider};
 use super::{Observer, Subject};
 use crate::error::{Error, Result};
 
@@ -53,12 +52,15 @@ impl Observer {
         &self,
         subject: &Subject<'_>,
         template: Option<usize>,
-    ) -> Result<Option<Arc<Prometheus>>> {
+    ) -> Result<Option<Prometheus>> {
         let client = match template {
             Some(index) => self.clients.template_client(subject, index)?,
-            None => self.clients.default_client(subject)?,
+            None => self
+                .clients
+                .default_client(subject)?
+                .map(Provider::Prometheus),
         };
         let nobody = || Error::usage("no Prometheus is named");
-        client.map(Some).ok_or_else(nobody)
+        Ok(client.ok_or_else(nobody)?.prometheus().cloned())
     }
 }

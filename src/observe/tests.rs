@@ -10,7 +10,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::api::{Canary, MetricTemplate, Phase};
-use crate::decide::{Answer, MetricSource, Probe, Reading, Times};
+use crate::decide::{Answer, Evidence, MetricSource, Probe, Reading, Times};
 use crate::error::Result;
 use crate::gateway::{Catalogue, Gateway, Place, Side};
 use crate::settings::{Environment, MetricsSettings};
@@ -73,6 +73,16 @@ async fn ask(
     templates: &BTreeMap<usize, MetricTemplate>,
     probe: Probe,
 ) -> Result<Answer> {
+    ask_of(server, canary, templates, probe, &unknown(canary)).await
+}
+
+async fn ask_of(
+    server: &MockServer,
+    canary: &Canary,
+    templates: &BTreeMap<usize, MetricTemplate>,
+    probe: Probe,
+    gateway: &Gateway,
+) -> Result<Answer> {
     let options = Options::parse_from(["test", "--prometheus", &server.uri()]);
     let settings = MetricsSettings::new(&options.metrics, &Environment::default()).unwrap();
     let webhooks = Webhooks::new(crate::http::Options {
@@ -84,7 +94,7 @@ async fn ask(
         canary,
         templates,
         primary: &primary,
-        gateway: &unknown(canary),
+        gateway,
     };
     let observer = Observer::new(settings).with_webhooks(webhooks);
     let mut answers = observer
@@ -219,4 +229,87 @@ async fn a_gate_is_asked_with_the_phase_of_the_probe() {
         body["checksum"],
         crate::webhook::checksum(canary.status.as_ref())
     );
+}
+
+/// A server that answers each query with what `says` makes of its text and time, and no
+/// series for nothing.
+async fn counting(says: fn(&str, i64) -> Option<f64>) -> MockServer {
+    let server = MockServer::start().await;
+    let respond = move |request: &wiremock::Request| {
+        let body = url::form_urlencoded::parse(&request.body);
+        let sent: BTreeMap<_, _> = request.url.query_pairs().chain(body).collect();
+        let time: f64 = sent["time"].parse().unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "whole seconds")]
+        let value = says(&sent["query"], time as i64);
+        let samples = value.map(|value| json!({"metric": {}, "value": [0, value.to_string()]}));
+        let data = json!({"resultType": "vector", "result": Vec::from_iter(samples)});
+        ResponseTemplate::new(200).set_body_json(json!({"status": "success", "data": data}))
+    };
+    Mock::given(path("/api/v1/query"))
+        .respond_with(respond)
+        .mount(&server)
+        .await;
+    server
+}
+
+#[tokio::test]
+async fn evidence_is_asked_for_with_the_query_set() {
+    let server = counting(|query, time| {
+        let canary = query.contains("test_podinfo-canary_");
+        match (query.contains("increase("), canary, time) {
+            (true, true, 0) if query.contains("[5m]") => Some(9.0),
+            (true, false, 0) => Some(91.0),
+            (false, true, 0) => Some(3.0),
+            // Five minutes earlier there was nothing.
+            (false, true, -300) => None,
+            (false, false, 0) => Some(2.0),
+            _ => panic!("{query} at {time}"),
+        }
+    })
+    .await;
+    let canary = canary(
+        "{metrics: [{name: request-success-rate, interval: 1m}, \
+          {name: request-duration, interval: 5m}]}",
+    );
+    let mut gateway = unknown(&canary);
+    gateway.set = Catalogue::builtin().set("contour");
+    gateway.place.canary.service = canary.spec.canary_service();
+    gateway.place.primary.service = canary.spec.primary_service();
+    let answer = ask_of(
+        &server,
+        &canary,
+        &BTreeMap::new(),
+        Probe::Evidence,
+        &gateway,
+    )
+    .await;
+    let Answer::Evidence(evidence) = answer.unwrap() else {
+        panic!("another answer");
+    };
+    let expected = Evidence {
+        canary: Reading::Value(9.0),
+        primary: Reading::Value(91.0),
+        canary_series: Reading::Value(3.0),
+        primary_series: Reading::Value(2.0),
+        canary_series_before: Reading::Empty,
+    };
+    assert_eq!(evidence, expected);
+}
+
+#[tokio::test]
+async fn evidence_without_a_server_is_an_error() {
+    let server = MockServer::start().await;
+    let canary = canary("{metrics: [{name: request-duration}]}");
+    let mut gateway = unknown(&canary);
+    gateway.set = Catalogue::builtin().set("contour");
+    let answer = ask_of(
+        &server,
+        &canary,
+        &BTreeMap::new(),
+        Probe::Evidence,
+        &gateway,
+    )
+    .await;
+    let error = answer.unwrap_err();
+    assert_eq!(error.message(), "cannot tell what reaches the canary");
 }

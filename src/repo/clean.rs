@@ -1,7 +1,7 @@
 //! The memory of clean folders: what was looked through once need not be again.
 //!
-//! A *clean* folder is one without any document that contains [`GROUP`], in it or below, and without
-//! a kustomization that leads out of it: what is in there concerns no Canary elsewhere unless it is
+//! A *clean* folder is one without any document that contains [`GROUP`] or holds a Gateway, in it or
+//! below, and without a kustomization that leads out of it: what is in there concerns no Canary elsewhere unless it is
 //! asked for. That depends
 //! on nothing but the folder's content, whose name is the object name of its tree: so it stays true
 //! in every commit, on every branch and at every path. A folder of which a `.weirkeeperignore` hid
@@ -26,7 +26,7 @@ pub(super) const GROUP: &str = "flagger.app/";
 
 /// First line of the file. The number goes up when other files count as documents, or other folders
 /// are skipped.
-const FORMAT: &str = "weirkeeper clean 2";
+const FORMAT: &str = "weirkeeper clean 3";
 
 /// Most folders remembered; with more the file would cost as much as it saves.
 const MAX_FOLDERS: usize = 100_000;

@@ -335,6 +335,23 @@ impl Files {
         self.scan_in(self.all()?.iter().filter(|e| is_document(&e.path)), look)
     }
 
+    /// As [`scan`](Self::scan), for the files with Gateways or GatewayClasses in them: those that are
+    /// not too large, with their bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan).
+    pub(super) fn scan_gateways(&self) -> Result<Vec<(&str, Vec<u8>)>> {
+        // Whether it comes after `naming_group` or not: a folder with one is never called clean.
+        self.scan_in(
+            self.entries.iter().filter(|e| is_document(&e.path)),
+            |_, bytes| {
+                let fits = bytes.len() <= MAX_FILE && names_gateway(bytes);
+                fits.then(|| bytes.to_vec())
+            },
+        )
+    }
+
     /// As [`scan`](Self::scan), for kustomizations: all, or without those in `closed` folders, which
     /// lead nowhere else.
     ///
@@ -363,8 +380,8 @@ impl Files {
 
     /// The YAML and JSON files that contain `flagger.app/`, and their bytes, by path.
     ///
-    /// In a commit the folders without any, and without kustomizations that lead out of them, are
-    /// remembered, and not looked through a second time.
+    /// In a commit the folders without any, without Gateways or their classes, and without
+    /// kustomizations that lead out of them, are remembered, and not looked through a second time.
     ///
     /// # Errors
     ///
@@ -375,6 +392,7 @@ impl Files {
         {
             // What is too large is refused by the one who parses it.
             true => Some((0, Some(bytes.get(..MAX_FILE + 1).unwrap_or(bytes).to_vec()))),
+            false if is_document(path) && names_gateway(bytes) => Some((0, None)),
             false if is_kustomization(path) => Some((leads_out(path, bytes)?, None)),
             false => None,
         };
@@ -539,6 +557,14 @@ impl Reader<'_> {
 fn is_document(path: &str) -> bool {
     let extension = path.rsplit_once('.').map(|(_, extension)| extension);
     matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+/// May it hold a Gateway or a GatewayClass?
+fn names_gateway(bytes: &[u8]) -> bool {
+    let words = ["gatewayClassName", "GatewayClass"];
+    words
+        .iter()
+        .any(|word| memmem::find(bytes, word.as_bytes()).is_some())
 }
 
 /// Is it called as Kustomize wants it?

@@ -2,7 +2,7 @@
 //! programs, so that the history alone tells the story.
 
 use crate::api::Canary;
-use crate::decide::Plan;
+use crate::decide::{Measurement, Plan, Share};
 use crate::error::Result;
 use crate::repo::trailers;
 
@@ -44,11 +44,9 @@ pub fn commit(canary: &Canary, plan: &Plan, outcome: &Outcome) -> Result<String>
 /// What was measured, and when the window ended.
 fn measured(plan: &Plan) -> Option<String> {
     let first = plan.measurements.first()?;
-    let readings: Vec<String> = plan
-        .measurements
-        .iter()
-        .map(crate::decide::Measurement::summary)
-        .collect();
+    let readings = plan.measurements.iter().map(Measurement::summary);
+    let share = plan.share.as_ref().map(Share::summary);
+    let readings: Vec<String> = readings.chain(share).collect();
     let end = plan
         .status
         .as_ref()

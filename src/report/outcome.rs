@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::api::{Phase, Status};
-use crate::decide::{Action, Measurement, Plan};
+use crate::decide::{Action, Measurement, Plan, Share};
 use crate::diagnostic::Diagnostic;
 use crate::error::Error;
 
@@ -96,6 +96,10 @@ pub struct Outcome {
     pub reasons: Vec<String>,
     /// What was measured.
     pub metrics: Vec<Measurement>,
+    /// The share of the requests that the canary had, where it can be compared with the
+    /// committed weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
     /// Why the tick could not be taken.
     pub error: Option<Error>,
     /// What failed without keeping the tick from being taken: a gate that
@@ -237,6 +241,7 @@ impl Outcome {
             missed_failed: plan.late.map_or(0, |late| late.failed),
             reasons: plan.reasons.clone(),
             metrics: plan.measurements.clone(),
+            share: plan.share,
             error: None,
             failures: Vec::new(),
             needs_person: plan.needs_person || plan.action == Action::Suspended,
@@ -272,6 +277,7 @@ impl Outcome {
             missed_failed: 0,
             reasons: vec![error.chain()],
             metrics: Vec::new(),
+            share: None,
             error: Some(error),
             failures: Vec::new(),
             needs_person: false,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::diagnostics::harmless;
 use super::{Outcome, Run};
-use crate::decide::{Action, Verdict};
+use crate::decide::{Action, ShareVerdict, Verdict};
 use crate::error::Error;
 
 /// A run as text: a block for each Canary, then what concerns all.
@@ -57,6 +57,14 @@ pub fn outcome(outcome: &Outcome) -> String {
         for warning in &metric.warnings {
             line(&mut text, &format!("{}: {warning}", metric.name));
         }
+    }
+    if let Some(share) = &outcome.share {
+        let mark = match share.verdict {
+            ShareVerdict::Fits => "pass",
+            ShareVerdict::Off => "OFF",
+            ShareVerdict::Few => "FEW REQUESTS",
+        };
+        line(&mut text, &format!("{mark}: {}", share.summary()));
     }
     if let Some(commit) = &outcome.commit {
         line(&mut text, &format!("commit {}", short(commit)));

@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 use super::applied::{Cluster, applied};
 use crate::api::{Analysis, ReadinessFrom};
 use crate::decide::{
-    self, Action, Answer, Answers, Applied, Facts, MetricAnswer, Next, Plan, Primary, Probe,
-    Readiness, Reading, WebhookAnswer, Workload,
+    self, Action, Answer, Answers, Applied, Evidence, Facts, MetricAnswer, Next, Plan, Primary,
+    Probe, Readiness, Reading, WebhookAnswer, Workload,
 };
 use crate::error::{Error, Kind, Result};
 use crate::observe::{Observer, Subject};
@@ -200,7 +200,10 @@ impl<'a> Asking<'a> {
                 Readiness::NotReady(why)
             }
             Some(Answer::Applied(Applied::Unknown(why))) => Readiness::Unknown(why),
-            Some(Answer::Metric(_) | Answer::Webhook(_) | Answer::Missed(_)) | None => {
+            Some(
+                Answer::Metric(_) | Answer::Webhook(_) | Answer::Missed(_) | Answer::Evidence(_),
+            )
+            | None => {
                 return Err(Error::internal("something else was answered"));
             }
         })
@@ -352,6 +355,7 @@ fn unknown(probes: &[Probe]) -> Option<Answers> {
         Probe::Metric { .. }
         | Probe::Requests { .. }
         | Probe::Missed { .. }
+        | Probe::Evidence
         | Probe::Webhook { .. } => None,
     };
     probes.iter().map(unknown).collect()
@@ -370,9 +374,13 @@ fn no_data(probes: &[Probe]) -> Answers {
         reading: Reading::Empty,
         warnings: Vec::new(),
     };
-    let answers = probes
-        .iter()
-        .map(|probe| (probe.clone(), Answer::Metric(answer.clone())));
+    let answers = probes.iter().map(|probe| {
+        let answer = match probe {
+            Probe::Evidence => Answer::Evidence(Evidence::quiet()),
+            _ => Answer::Metric(answer.clone()),
+        };
+        (probe.clone(), answer)
+    });
     answers.collect()
 }
 
@@ -397,6 +405,7 @@ fn known(probes: &mut Vec<Probe>, rollout: &Rollout, facts: &Facts) -> Answers {
         | Probe::Requests { .. }
         | Probe::Missed { .. }
         | Probe::Applied
+        | Probe::Evidence
         | Probe::Webhook { .. } => true,
     });
     answers

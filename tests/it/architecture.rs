@@ -88,6 +88,9 @@ fn parts_know_only_what_they_may() {
     check_uses(&source, "api", |used| used == "api");
     check_uses(&source, "decide", |used| ["api", "decide"].contains(&used));
     check_uses(&source, "yaml", |used| ["api", "yaml"].contains(&used));
+    check_uses(&source, "gateway", |used| {
+        ["api", "error", "gateway", "template"].contains(&used)
+    });
     check_uses(&source, "webhook", |used| {
         ["api", "decide", "error", "http"].contains(&used)
     });

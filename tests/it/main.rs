@@ -25,6 +25,8 @@ mod doctor;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod fail_on;
 #[cfg(test)]
 mod fleet;

@@ -3,12 +3,9 @@
 use super::Document as _;
 use super::rules::{Found, header, http_names, http_url, missing, object_name, one_of, required};
 use crate::api::{
-    AlertProvider, AlertProviderSpec, FieldPath, LocalRef, MetricProvider, MetricTemplate, Problem,
+    Address, AlertProvider, AlertProviderSpec, FieldPath, LocalRef, MetricProvider, MetricTemplate,
+    Problem, ProviderType, Wanted,
 };
-
-/// The provider types that use `headers`, `region` and `insecureSkipVerify`.
-const WITH_REGION: [&str; 1] = ["cloudwatch"];
-const SKIPS_VERIFY: [&str; 3] = [MetricProvider::PROMETHEUS, "graphite", "externalmetrics"];
 
 /// Every problem of a MetricTemplate.
 #[must_use]
@@ -31,39 +28,57 @@ pub fn validate_metric_template(template: &MetricTemplate) -> Vec<Problem> {
 }
 
 fn provider(found: &mut Found, path: &FieldPath, provider: &MetricProvider) {
-    let kind = provider.kind.as_str();
-    if required(found, &path.key("type"), kind) {
-        one_of(found, &path.key("type"), kind, &MetricProvider::TYPES);
+    let name = provider.kind.as_str();
+    let known = ProviderType::of(name);
+    if required(found, &path.key("type"), name) {
+        let names = ProviderType::ALL.map(|kind| kind.name);
+        one_of(found, &path.key("type"), name, &names);
     }
-    let known = MetricProvider::TYPES.contains(&kind);
-    for (name, set, used_by) in [
-        (
-            "headers",
-            provider.headers.is_some(),
-            &[MetricProvider::PROMETHEUS][..],
-        ),
-        ("region", provider.region.is_some(), &WITH_REGION[..]),
-        (
-            "insecureSkipVerify",
-            provider.insecure_skip_verify.is_some(),
-            &SKIPS_VERIFY[..],
-        ),
-    ] {
-        if set && known && !used_by.contains(&kind) {
-            let message = format!("has no effect with `type: {kind}`");
-            found.push(Problem::warning(path.key(name), message).at_key());
+    let region = provider.region.as_deref().filter(|text| !text.is_empty());
+    if let Some(kind) = known {
+        let insecure = provider.insecure_skip_verify.is_some();
+        for (field, set, wanted) in [
+            ("headers", provider.headers.is_some(), kind.headers),
+            ("region", provider.region.is_some(), kind.region),
+            ("insecureSkipVerify", insecure, kind.insecure_skip_verify),
+            ("secretRef", provider.secret_ref.is_some(), kind.secret),
+        ] {
+            if set && wanted == Wanted::No {
+                let message = format!("has no effect with `type: {name}`");
+                found.push(Problem::warning(path.key(field), message).at_key());
+            }
         }
+        needed(found, path, kind, provider);
     }
-    if WITH_REGION.contains(&kind) {
-        let region = provider.region.as_deref().unwrap_or_default();
-        required(found, &path.key("region"), region);
+    if known.is_some_and(|kind| kind.region == Wanted::Yes) {
+        required(found, &path.key("region"), region.unwrap_or_default());
     }
     if let Some(address) = provider.address.as_deref().filter(|text| !text.is_empty()) {
-        http_url(found, &path.key("address"), address);
+        // Flagger has the address of Splunk as one of a websocket.
+        let of_websocket = known.is_some_and(|kind| kind.name == "splunk");
+        let address = match address.strip_prefix("ws") {
+            Some(rest) if of_websocket => format!("http{rest}"),
+            Some(_) | None => address.to_owned(),
+        };
+        http_url(found, &path.key("address"), &address);
     }
     let names = provider.headers.iter().flat_map(|headers| headers.keys());
     http_names(found, &path.key("headers"), names);
     secret(found, &path.key("secretRef"), provider.secret_ref.as_ref());
+}
+
+/// Address and Secret, which are found out too late in the middle of a release.
+fn needed(found: &mut Found, path: &FieldPath, kind: &ProviderType, provider: &MetricProvider) {
+    let address = provider.address.as_deref().unwrap_or_default();
+    if kind.address == Address::Required && address.is_empty() {
+        let problem = missing(path.key("address"));
+        found.push(problem.hint(format!("say where {} is", kind.title)));
+    }
+    if kind.secret == Wanted::Yes && provider.secret_ref.is_none() {
+        let problem = missing(path.key("secretRef"));
+        let keys = kind.keys.join(" and ");
+        found.push(problem.hint(format!("name a Secret with {keys}")));
+    }
 }
 
 /// Every problem of an AlertProvider.

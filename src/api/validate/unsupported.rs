@@ -1,6 +1,6 @@
 //! What is valid but cannot be carried out by this version.
 
-use crate::api::{Canary, FieldPath, GitOps, ObservedShare, Problem, PromotionMode};
+use crate::api::{Canary, FieldPath, Problem, PromotionMode};
 
 /// What this version cannot carry out yet. A Canary with an error here must not
 /// be stepped: its release would not be judged as its author asks.
@@ -17,26 +17,10 @@ pub fn unsupported(canary: &Canary) -> Vec<Problem> {
         let hint = "name a Deployment or a DaemonSet";
         found.push(not_yet(at, "a target of kind Service", hint));
     }
-    if let Some(gitops) = &spec.gitops {
-        of_gitops(&mut found, &path.key("gitops"), gitops);
-    }
     found
 }
 
 /// `what` in one sentence, and what to do instead.
 pub(super) fn not_yet(path: FieldPath, what: &str, hint: &str) -> Problem {
     Problem::error(path, format!("{what} is not supported by this version")).hint(hint)
-}
-
-fn of_gitops(found: &mut Vec<Problem>, path: &FieldPath, gitops: &GitOps) {
-    for (at, set, what, hint) in [(
-        path.key("observedShare"),
-        gitops.observed_share == ObservedShare::Hold,
-        "holding for the observed share",
-        "use `observedShare: warn`",
-    )] {
-        if set {
-            found.push(not_yet(at, what, hint).at_key());
-        }
-    }
 }

@@ -18,7 +18,8 @@ use crate::repo::git::Repository;
 use crate::repo::push::Pushed;
 use crate::repo::{GitOptions, Signature};
 use crate::settings::{
-    Credentials, Environment, GithubSettings, MetricsSettings, NotifySettings, Secrets, Settings,
+    CloudSettings, Credentials, Environment, GithubSettings, MetricsSettings, NotifySettings,
+    Secrets, Settings,
 };
 use crate::{Via, World};
 
@@ -166,6 +167,7 @@ impl DemoRepository {
             credentials: Credentials::default(),
             timeout: Duration::from_secs(5),
             secrets: Secrets::default(),
+            cloud: CloudSettings::default(),
             trusts_documents: false,
             asks_only_named: false,
         })

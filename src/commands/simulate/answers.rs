@@ -77,7 +77,7 @@ impl Script {
                 .and_then(|analysis| analysis.metrics().get(*index))
                 .and_then(|metric| self.metrics.get(&metric.name)?.requests)
                 .map_or_else(best, |requests| measurement(Reading::of(requests))),
-            Probe::Missed { .. } | Probe::Applied => best(),
+            Probe::Missed { .. } | Probe::Applied | Probe::Evidence => best(),
             Probe::Webhook { index, phase } => {
                 let webhook = analysis.and_then(|analysis| analysis.webhooks().get(*index));
                 webhook.map_or_else(best, |webhook| self.called(webhook, *phase, best))

@@ -22,6 +22,7 @@ fn missed(world: &World) -> Vec<Times> {
         | Probe::Metric { .. }
         | Probe::Requests { .. }
         | Probe::Applied
+        | Probe::Evidence
         | Probe::Webhook { .. } => None,
     });
     times.collect()
@@ -149,6 +150,7 @@ fn a_missed_check_counts_once_however_many_metrics_fail() {
         | Probe::Metric { .. }
         | Probe::Requests { .. }
         | Probe::Applied
+        | Probe::Evidence
         | Probe::Webhook { .. } => None,
     });
     let sources: Vec<_> = sources.collect();

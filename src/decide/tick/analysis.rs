@@ -1,12 +1,13 @@
 //! The analysis: what has to pass before the next step.
 
+use super::evidence::Findings;
 use super::gates::said;
 use super::late::Missed;
 use super::{Ask, Stage, Tick};
 use crate::api::WebhookType;
 use crate::decide::{
-    Action, Answer, Measurement, MetricAnswer, Plan, Probe, Times, Verdict, judge, metric_probes,
-    request_probes,
+    Action, Answer, Measurement, MetricAnswer, MetricSource, Plan, Probe, Times, Verdict, judge,
+    metric_probes, request_probes,
 };
 
 /// The outcome of the checks.
@@ -21,6 +22,8 @@ struct Checked {
     missed: Missed,
     /// Did a webhook fail the check? Its answer is not to be had later.
     refused: bool,
+    /// What the evidence says.
+    findings: Findings,
 }
 
 impl Tick<'_> {
@@ -66,6 +69,11 @@ impl Tick<'_> {
         } else {
             tick.step()?
         };
+        let told = checked.findings.notes.into_iter();
+        let told = told.filter(|note| !plan.reasons.contains(note));
+        let told: Vec<String> = told.collect();
+        plan.reasons.extend(told);
+        plan.share = checked.findings.share;
         plan.measurements = checked.measurements;
         plan.late = late;
         Ok(plan)
@@ -81,7 +89,7 @@ impl Tick<'_> {
 
     /// Measures without going on: only what fails by its value counts.
     pub(super) fn measure_while_held(&self, held: Plan) -> Stage {
-        let (measurements, _) = self.measure(true, None)?;
+        let (measurements, _) = self.measure(true, None, None)?;
         let failed = measurements
             .iter()
             .filter(|measurement| measurement.verdict == Verdict::Fail)
@@ -105,6 +113,9 @@ impl Tick<'_> {
         if let Some(held) = self.held_back() {
             return Ok(held);
         }
+        if let Some(held) = self.not_wired()? {
+            return Ok(held);
+        }
         match self.refusal(WebhookType::PreRollout)? {
             Some(refused) => {
                 let why = format!("check failed: pre-rollout {}", said(refused));
@@ -119,7 +130,7 @@ impl Tick<'_> {
     /// were asked are reported.
     fn check(&self, times: Option<Times>) -> Stage<Checked> {
         if let Some(refused) = self.refusal(WebhookType::Rollout)? {
-            let (_, missed) = self.measure(false, times)?;
+            let (_, missed) = self.measure(false, times, None)?;
             return Ok(Checked {
                 failures: vec![format!("check failed: rollout {}", said(refused))],
                 missed,
@@ -127,7 +138,9 @@ impl Tick<'_> {
                 ..Checked::default()
             });
         }
-        let (measurements, missed) = self.measure(true, times)?;
+        let evidence = self.evidence_probe();
+        let (measurements, missed) = self.measure(true, times, evidence)?;
+        let findings = self.findings();
         let sentences = |which: fn(&Measurement) -> bool, words: &str| {
             measurements
                 .iter()
@@ -137,15 +150,26 @@ impl Tick<'_> {
         };
         Ok(Checked {
             failures: sentences(Measurement::fails, "check failed"),
-            holds: sentences(Measurement::holds, "no data"),
+            holds: [
+                findings.holds.clone(),
+                sentences(Measurement::holds, "no data"),
+            ]
+            .concat(),
             measurements,
             missed,
             refused: false,
+            findings,
         })
     }
 
-    /// What the metrics say `now`, and what they said at `times`.
-    fn measure(&self, now: bool, times: Option<Times>) -> Stage<(Vec<Measurement>, Missed)> {
+    /// What the metrics say `now`, and what they said at `times`. `evidence` is asked
+    /// for with them.
+    fn measure(
+        &self,
+        now: bool,
+        times: Option<Times>,
+        evidence: Option<Probe>,
+    ) -> Stage<(Vec<Measurement>, Missed)> {
         let mut probes = metric_probes(&self.analysis);
         probes.extend(request_probes(&self.analysis));
         let missed = times.map_or_else(Vec::new, |times| Self::missed_probes(&probes, times));
@@ -153,19 +177,28 @@ impl Tick<'_> {
         let missing: Vec<Probe> = probes
             .iter()
             .chain(&missed)
+            .chain(&evidence)
             .filter(|probe| !self.answers.contains_key(probe))
             .cloned()
             .collect();
         if !missing.is_empty() {
             return Err(Ask(missing));
         }
+        let findings = match evidence {
+            Some(_) => self.findings(),
+            None => Findings::default(),
+        };
         let measured = |probe: &Probe| {
             let Probe::Metric { index, source } = probe else {
                 return None;
             };
             let metric = self.analysis.metrics().get(*index)?;
             let requests = self.metric_answer(&Probe::Requests { index: *index });
-            Some(judge(metric, *source, self.metric_answer(probe)?, requests))
+            let mut measured = judge(metric, *source, self.metric_answer(probe)?, requests);
+            if *source == MetricSource::Builtin {
+                findings.excuse(&mut measured);
+            }
+            Some(measured)
         };
         let judged = times.map(|times| self.judge_missed(&missed, times));
         let measured = probes.iter().filter_map(measured).collect();
@@ -175,9 +208,11 @@ impl Tick<'_> {
     fn metric_answer(&self, probe: &Probe) -> Option<&MetricAnswer> {
         match self.answers.get(probe)? {
             Answer::Metric(answer) => Some(answer),
-            Answer::Readiness(_) | Answer::Webhook(_) | Answer::Missed(_) | Answer::Applied(_) => {
-                None
-            }
+            Answer::Readiness(_)
+            | Answer::Webhook(_)
+            | Answer::Missed(_)
+            | Answer::Applied(_)
+            | Answer::Evidence(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Tick;
 use crate::api::{GateStatus, Phase};
 use crate::decide::{
-    Answer, Late, Measurement, MetricAnswer, Probe, Reading, Times, judge, windows,
+    Answer, Late, Measurement, MetricAnswer, MetricSource, Probe, Reading, Times, judge, windows,
 };
 
 /// Missed checks that are judged at most, the newest.
@@ -71,6 +71,7 @@ impl Tick<'_> {
                 Probe::Readiness { .. }
                 | Probe::Missed { .. }
                 | Probe::Applied
+                | Probe::Evidence
                 | Probe::Webhook { .. } => return None,
             };
             Some(Probe::Missed {
@@ -117,7 +118,11 @@ impl Tick<'_> {
         };
         let requests = (metric.min_requests() > 0).then(|| self.missed_answer(&counted, position));
         let answer = self.missed_answer(probe, position);
-        Some(judge(metric, *source, &answer, requests.as_ref()))
+        let mut measured = judge(metric, *source, &answer, requests.as_ref());
+        if *source == MetricSource::Builtin {
+            self.excuse_missed(&mut measured);
+        }
+        Some(measured)
     }
 
     /// Nothing said about a check is no data.

@@ -2,6 +2,7 @@
 
 mod analysis;
 mod applied;
+mod evidence;
 mod gates;
 mod holds;
 mod late;

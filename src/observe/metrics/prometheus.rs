@@ -15,9 +15,10 @@ use reqwest::Request;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-pub use answer::{Answered, Ranged, Series};
+pub use answer::{Ranged, Series};
 pub use config::{Credentials, PrometheusConfig};
 
+use super::Answered;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Client, Pause};
 use explain::Question;

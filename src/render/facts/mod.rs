@@ -1,5 +1,6 @@
 //! What a decision needs to know of the manifests.
 
+mod evidence;
 mod flux;
 mod hints;
 mod routes;
@@ -34,6 +35,7 @@ pub fn facts(rollout: &Rollout) -> Result<Facts> {
         routed: routes::routed(rollout)?,
         route_outdated: routes::outdated(rollout),
         exposed: routes::exposed(rollout),
+        evidence: evidence::wiring(rollout),
         ..workloads
     })
 }

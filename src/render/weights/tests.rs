@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::yaml::Limits;
+use proptest::prelude::*;
 
 fn weights(pairs: &[(&str, i64)]) -> BTreeMap<String, i64> {
     let pairs = pairs.iter();
@@ -171,4 +172,54 @@ fn nothing_is_set_when_something_is_wrong() {
     let mut other = Stream::parse("kind: Service\n", &Limits::default()).unwrap();
     let error = set_weights(&mut other, &weights(&[("p", 1)])).unwrap_err();
     assert_eq!(error, WeightError::NoRoute);
+}
+
+proptest! {
+    /// What is written for a share reads back as that share.
+    #[test]
+    fn shares_survive_every_scale(canary in 0i64..=100, scale in 1i64..=10_000) {
+        let written = scaled((100 - canary, canary), scale);
+        prop_assert!(WEIGHTS.contains(&written.0) && WEIGHTS.contains(&written.1));
+        prop_assert_eq!(shares(written), (100 - canary, canary));
+    }
+
+    /// Reading never changes how requests are divided.
+    #[test]
+    fn shares_are_in_proportion(primary in 0i64..=1_000_000, canary in 0i64..=1_000_000) {
+        let (one, other) = shares((primary, canary));
+        prop_assert_eq!(one * canary, other * primary);
+    }
+
+    /// What Kong makes of them, which divides by the number of pods and drops the rest,
+    /// is the share to a tenth of a percent.
+    #[test]
+    fn a_scale_makes_integer_division_harmless(
+        canary in 1i64..=99,
+        pods in (1i64..=50, 1i64..=50),
+    ) {
+        let (one, other) = scaled((100 - canary, canary), 1000);
+        let received = |weight: i64, pods: i64| (weight / pods).max(1) * pods;
+        let (one, other) = (received(one, pods.0), received(other, pods.1));
+        let error = other * 1000 / (one + other) - canary * 10;
+        prop_assert!(error.abs() <= 1, "{}", error);
+    }
+}
+
+#[test]
+fn only_multiples_of_whole_percent_are_read_as_shares() {
+    assert_eq!(shares((90_000, 10_000)), (90, 10));
+    assert_eq!(shares((1_000_000, 0)), (100, 0));
+    assert_eq!(shares((0, 100_000)), (0, 100));
+    for by_hand in [
+        (0, 0),
+        (1, 0),
+        (900, 100),
+        (9000, 1000),
+        (90_001, 9_999),
+        (70_000, 20_000),
+    ] {
+        assert_eq!(shares(by_hand), by_hand);
+    }
+    assert_eq!(scaled((90, 10), 1), (90, 10));
+    assert_eq!(scaled((2000, 0), 1000), (2000, 0));
 }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use memchr::memmem;
 use serde_yaml::Value;
 
 use super::{Inventory, is_below};
 use crate::error::{Kind, Result};
-use crate::repo::files::MAX_FILE;
 use crate::repo::manifest::{Manifest, ParsedFile};
 
 /// The Gateways and GatewayClasses of a repository.
@@ -27,14 +25,8 @@ impl Inventory {
         if let Some(known) = self.gateways.get() {
             return Ok(known);
         }
-        let words = ["gatewayClassName", "controllerName"].map(memmem::Finder::new);
-        let files = self.files.scan(|_, bytes| {
-            let fits =
-                bytes.len() <= MAX_FILE && words.iter().any(|word| word.find(bytes).is_some());
-            fits.then(|| bytes.to_vec())
-        })?;
         let mut found = Gateways::default();
-        for (path, bytes) in files {
+        for (path, bytes) in self.files.scan_gateways()? {
             let Ok(file) = ParsedFile::parse(path, &bytes) else {
                 continue;
             };

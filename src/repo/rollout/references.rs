@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::api::{
-    AlertProvider, Canary, Document, FieldPath, MetricProvider, MetricTemplate, NamespacedRef,
-    Problem, read,
+    AlertProvider, Canary, Document, FieldPath, Metric, MetricProvider, MetricTemplate,
+    NamespacedRef, Problem, ProviderType, read,
 };
 use crate::error::{Error, Kind, Result};
 use crate::repo::inventory::{Inventory, is_below};
@@ -202,8 +202,25 @@ pub(super) fn queries(
                 error,
             ));
         }
+        problems.extend(uncounted(metric, templates.get(&index), &path));
     }
     problems
+}
+
+/// A metric whose requests are counted where nobody understands the built-in query.
+fn uncounted(
+    metric: &Metric,
+    template: Option<&MetricTemplate>,
+    path: &FieldPath,
+) -> Option<Problem> {
+    let kind = &template?.spec.provider.kind;
+    let is_missing = metric.min_requests() > 0 && metric.requests_query().is_none();
+    let is_other = kind != MetricProvider::PROMETHEUS;
+    (is_missing && is_other).then(|| {
+        let message = format!("requests cannot be counted at `{kind}` without `requestsQuery`");
+        let problem = Problem::error(path.key("minRequests"), message);
+        problem.hint("give a query in the language of the provider, or leave minRequests out")
+    })
 }
 
 fn unrendered(path: FieldPath, what: &str, mut error: TemplateError) -> Problem {
@@ -215,14 +232,24 @@ fn unrendered(path: FieldPath, what: &str, mut error: TemplateError) -> Problem 
     }
 }
 
-/// Refuses providers this version does not ask.
+/// Types that this version does not ask.
+const NOT_YET: [&str; 2] = ["cloudwatch", "stackdriver"];
+
+/// Refuses providers that cannot be asked from outside of the cluster.
 fn supported(template: MetricTemplate, shown: &str) -> Result<MetricTemplate> {
-    let kind = &template.spec.provider.kind;
-    if kind == MetricProvider::PROMETHEUS {
-        return Ok(template);
+    let kind = template.spec.provider.kind.as_str();
+    let refused = ProviderType::of(kind).and_then(|kind| kind.refused);
+    if let Some(why) = refused {
+        return Err(
+            Error::document(format!("{shown} asks {kind}, which cannot be done: {why}"))
+                .hint("measure the same with another provider, Prometheus for one"),
+        );
     }
-    Err(
-        Error::document(format!("{shown} asks {kind}, which this version cannot do"))
-            .hint("use a template whose spec.provider.type is prometheus"),
-    )
+    if NOT_YET.contains(&kind) {
+        return Err(
+            Error::document(format!("{shown} asks {kind}, which this version cannot do"))
+                .hint("use a template whose spec.provider.type is prometheus"),
+        );
+    }
+    Ok(template)
 }

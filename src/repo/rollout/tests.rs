@@ -2,6 +2,7 @@
 
 mod copied;
 mod fields;
+mod gateway;
 mod primary;
 
 use super::*;

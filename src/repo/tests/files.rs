@@ -255,13 +255,18 @@ async fn clean_folders_are_looked_into_only_when_asked_for() {
         "apiVersion: flagger.app/v1beta1\n",
     );
     write(&clone, "other/deep/x.yaml", "x: 1\n");
+    write(
+        &clone,
+        "infra/edge.yaml",
+        "kind: Gateway\nspec: {gatewayClassName: edge}\n",
+    );
     git(&clone, &["add", "."]);
     git(&clone, &["commit", "-q", "-m", "files"]);
     let repository = open(&clone).await;
     repository.look_ahead(&main()).await;
     let memory = fs_err::read_to_string(clone.join(".git/weirkeeper/clean")).unwrap();
     let other = git(&clone, &["rev-parse", "HEAD:other"]);
-    assert_eq!(memory, format!("weirkeeper clean 2\n{other}\n"));
+    assert_eq!(memory, format!("weirkeeper clean 3\n{other}\n"));
 
     // A folder that is missing is an error for the first who needs it.
     let (start, end) = other.split_at(2);
@@ -270,6 +275,7 @@ async fn clean_folders_are_looked_into_only_when_asked_for() {
     let tip = repository.tip(&main()).await.unwrap();
     let files = repository.files(tip).await.unwrap();
     assert_eq!(files.naming_group().unwrap().len(), 1);
+    assert_eq!(files.scan_gateways().unwrap()[0].0, "infra/edge.yaml");
     assert!(files.contains("apps/canary.yaml").unwrap());
     assert_eq!(files.below("apps").unwrap().count(), 2);
     for error in [
@@ -283,7 +289,7 @@ async fn clean_folders_are_looked_into_only_when_asked_for() {
         assert!(error.message().contains("is missing"), "{error}");
     }
 
-    let foreign = memory.replace("clean 2", "clean 1");
+    let foreign = memory.replace("clean 3", "clean 1");
     fs_err::write(clone.join(".git/weirkeeper/clean"), foreign).unwrap();
     let files = open(&clone).await.files(tip).await;
     assert_eq!(files.unwrap_err().kind(), Kind::Remote);

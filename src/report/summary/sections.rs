@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use url::Url;
 
 use super::{advice, alarm, commit, mark, nothing, phase, places, time, weight};
-use crate::decide::{Measurement, Verdict};
+use crate::decide::{Measurement, Share, ShareVerdict, Verdict};
 use crate::report::Outcome;
 use crate::report::markdown::{Document, Inline};
 
@@ -16,7 +16,11 @@ pub(super) fn section(document: &mut Document, result: &Outcome, commits: Option
     document.list(why(result));
     document.table(
         &["Check", "Value", "Bounds", "Verdict", "Samples"],
-        result.metrics.iter().map(check),
+        result
+            .metrics
+            .iter()
+            .map(check)
+            .chain(result.share.as_ref().map(share)),
     );
     let warnings = result.metrics.iter().flat_map(|metric| {
         let warnings = metric.warnings.iter();
@@ -125,6 +129,27 @@ fn check(metric: &Measurement) -> Vec<Inline> {
         bounds(metric),
         verdict(metric),
         samples.map_or_else(nothing, |samples| Inline::text(&samples)),
+    ]
+}
+
+/// The row of the observed share.
+fn share(share: &Share) -> Vec<Inline> {
+    let percent = |percent: f64| (percent * 100.0).round() / 100.0;
+    let (low, high) = (percent(share.low), percent(share.high));
+    let requests = format!("{} requests of both", share.requests().round());
+    vec![
+        Inline::ours("canary share"),
+        Inline::text(&format!("{} %", percent(share.measured))),
+        Inline::text(&format!(
+            "{low} to {high} % for {} %",
+            percent(share.expected)
+        )),
+        match share.verdict {
+            ShareVerdict::Fits => Inline::ours("✅ pass"),
+            ShareVerdict::Off => Inline::ours("⚠️ weight not in effect"),
+            ShareVerdict::Few => Inline::ours("too few requests to say"),
+        },
+        Inline::text(&requests),
     ]
 }
 

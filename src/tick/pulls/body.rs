@@ -3,7 +3,7 @@
 
 use super::marker::{Kind, Marker};
 use crate::api::{Phase, Status, Traffic};
-use crate::decide::{Plan, Verdict};
+use crate::decide::{Plan, ShareVerdict, Verdict};
 use crate::report::Outcome;
 use crate::report::diagnostics::harmless;
 use crate::report::markdown::{Document, Inline, Limit};
@@ -79,7 +79,17 @@ pub(super) fn text(
             Inline::ours(verdict(measured.verdict)),
         ]
     });
-    document.table(&["Check", "Verdict"], checks);
+    let share = plan.share.iter().map(|share| {
+        vec![
+            Inline::text(&share.summary()),
+            Inline::ours(match share.verdict {
+                ShareVerdict::Fits => "pass",
+                ShareVerdict::Off => "**weight not in effect**",
+                ShareVerdict::Few => "too few requests",
+            }),
+        ]
+    });
+    document.table(&["Check", "Verdict"], checks.chain(share));
     if let Some(instead) = instead {
         let was = Inline::ours("It takes the place of: ").and(Inline::text(instead));
         document.paragraph(was);

@@ -382,6 +382,7 @@ fn hold(decided: &mut Decided, pull: Option<&Proposal>, reason: String) {
         traffic: before.and_then(|status| status.routed),
         reasons: vec![reason],
         measurements: std::mem::take(&mut outcome.metrics),
+        share: outcome.share,
         ..Plan::bare(Action::Held)
     };
     let revision = outcome.revision.clone().unwrap_or_default();

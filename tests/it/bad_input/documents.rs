@@ -213,17 +213,18 @@ fn images_set_by_a_component() {
 
 #[test]
 fn what_this_version_cannot_carry_out() {
-    let observed = "  gitops: {observedShare: hold}\n  service:\n";
-    let world = beside_a_neighbour(&[(CANARY, "  service:\n", observed)]);
+    let service = "    kind: Service\n    name: podinfo\n";
+    let deployment = "    kind: Deployment\n    name: podinfo\n";
+    let world = beside_a_neighbour(&[(CANARY, deployment, service)]);
     insta::assert_snapshot!(fails_alone(&world, 3), @"
     error: Canary test/podinfo cannot be carried out
-    error: holding for the observed share is not supported by this version
-      --> apps/podinfo/canary.yaml:13:12
+    error: a target of kind Service is not supported by this version
+      --> apps/podinfo/canary.yaml:10:11
        |
-    13 |   gitops: {observedShare: hold}
-       |            ^^^^^^^^^^^^^ spec.gitops.observedShare
+    10 |     kind: Service
+       |           ^^^^^^^ spec.targetRef.kind
        |
-       = help: use `observedShare: warn`
+       = help: name a Deployment or a DaemonSet
     ");
 }
 

@@ -40,7 +40,7 @@ fn what_this_version_cannot_do() {
              onFailure: revert, gates: [{type: confirm-rollout}], gateway: {}, observedShare: hold,
              windows: [{type: deny}]}, analysis: {catchUp: false}}"
         ),
-        ["E spec.gitops.observedShare"]
+        [""; 0]
     );
 }
 
@@ -67,11 +67,72 @@ fn metric_templates() {
         ),
         [
             "W spec.provider.headers",
+            "W spec.provider.secretRef",
             "E spec.provider.region",
             "E spec.provider.address",
             "E spec.provider.headers.a b",
             "E spec.provider.secretRef.name",
         ]
+    );
+}
+
+#[test]
+fn what_each_provider_needs() {
+    let provider = |provider: &str| {
+        let text = format!(
+            "{{apiVersion: flagger.app/v1beta1, kind: MetricTemplate, metadata: {{name: a}},
+              spec: {{query: up, provider: {provider}}}}}"
+        );
+        let problems = read::<MetricTemplate>(serde_yaml::from_str(&text).unwrap()).1;
+        told(&problems)
+    };
+    let address = "E spec.provider.address";
+    let secret = "E spec.provider.secretRef";
+    for (kind, needed) in [
+        ("prometheus", &[][..]),
+        ("influxdb", &[address]),
+        ("datadog", &[secret]),
+        ("stackdriver", &[]),
+        ("cloudwatch", &["E spec.provider.region"]),
+        ("newrelic", &[secret]),
+        ("graphite", &[address]),
+        ("dynatrace", &[address, secret]),
+        ("splunk", &[address, secret]),
+    ] {
+        let wanted: Vec<&str> = match needed {
+            [] => vec![""],
+            needed => needed.to_vec(),
+        };
+        assert_eq!(provider(&format!("{{type: {kind}}}")), wanted, "{kind}");
+        let with = match kind {
+            "cloudwatch" => "region: eu-west-1",
+            _ => "address: 'https://a', secretRef: {name: a}",
+        };
+        assert_eq!(
+            provider(&format!("{{type: {kind}, {with}}}")),
+            [""],
+            "{kind}"
+        );
+    }
+    assert_eq!(
+        provider("{type: splunk, address: 'wss://stream.us1.signalfx.com', secretRef: {name: a}}"),
+        [""]
+    );
+    assert_eq!(
+        provider(
+            "{type: datadog, address: 'wss://a', secretRef: {name: a}, region: a, insecureSkipVerify: true}"
+        ),
+        [
+            "W spec.provider.region",
+            "W spec.provider.insecureSkipVerify",
+            address,
+        ]
+    );
+    assert_eq!(
+        provider(
+            "{type: graphite, address: 'http://a', insecureSkipVerify: true, headers: {a: [b]}}"
+        ),
+        ["W spec.provider.headers"]
     );
 }
 

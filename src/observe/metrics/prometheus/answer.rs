@@ -9,18 +9,8 @@ use serde_json::Value;
 
 use crate::decide::Reading;
 use crate::http::Answer;
+use crate::observe::metrics::Answered;
 use crate::template::promql_escape;
-
-/// The answer to an instant query.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answered {
-    /// What was found.
-    pub reading: Reading,
-    /// What Prometheus warns of: a partial answer, for one.
-    pub warnings: Vec<String>,
-    /// What Prometheus remarks about the query.
-    pub infos: Vec<String>,
-}
 
 /// The answer to a range query.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -291,3 +291,37 @@ fn added_rules_go_without_their_base_rule() {
         assert_eq!(text, route_of("HTTPRoute", &[after.to_owned()]));
     }
 }
+
+/// Kong divides weights by the number of pods: larger ones are the same shares.
+#[test]
+fn a_larger_scale_is_written_and_read_back() {
+    let canary = podinfo("stepWeight: 10", "{}");
+    let written = |text: &str, state: RouteState| {
+        let route = manifest(text);
+        let mut stream = route.file.stream.clone();
+        assert_eq!(set(&mut stream, &canary, &route, &state).unwrap(), [""; 0]);
+        stream.text().to_owned()
+    };
+    let state = |weight| RouteState::new(&canary.spec, None, Traffic::canary(weight));
+    let of = |primary, canary| route_of("HTTPRoute", &[rule("/", false, primary, canary)]);
+    let text = written(&of(100, 0), state(10).scaled(1000));
+    assert_eq!(text, of(90_000, 10_000));
+    assert_eq!(read(&canary, &text), Routed::Even(Traffic::canary(10)));
+    let text = written(&text, state(20).scaled(1000));
+    assert_eq!(text, of(80_000, 20_000));
+    // Whatever the gateway is now: the next step writes the weights anew.
+    let text = written(&text, state(30));
+    assert_eq!(text, of(70, 30));
+    let text = written(&text, state(30).scaled(1000));
+    assert_eq!(read(&canary, &text), Routed::Even(Traffic::canary(30)));
+    assert_eq!(
+        read(&canary, &of(900, 100)),
+        Routed::Even(weights(900, 100))
+    );
+    // One that is generated splits and is known again.
+    let spec = &canary.spec;
+    let generated = route(spec, None, &state(10).scaled(1000));
+    let backends = &generated["spec"]["rules"][0]["backendRefs"];
+    assert_eq!(backends[0]["weight"], 90_000);
+    assert_eq!(backends[1]["weight"], 10_000);
+}
