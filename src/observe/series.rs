@@ -1,7 +1,6 @@
 //! Series themselves, with their labels.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -53,17 +52,15 @@ impl Observer {
         &self,
         subject: &Subject<'_>,
         template: Option<usize>,
-    ) -> Result<Option<Arc<Prometheus>>> {
+    ) -> Result<Option<Prometheus>> {
         let client = match template {
-            Some(index) => match self.clients.template_client(subject, index)? {
-                Some(Provider::Prometheus(client)) => Some(client),
-                // Its queries are not PromQL, and it has no such series.
-                Some(_) => return Ok(None),
-                None => None,
-            },
-            None => self.clients.default_client(subject)?,
+            Some(index) => self.clients.template_client(subject, index)?,
+            None => self
+                .clients
+                .default_client(subject)?
+                .map(Provider::Prometheus),
         };
         let nobody = || Error::usage("no Prometheus is named");
-        client.map(Some).ok_or_else(nobody)
+        Ok(client.ok_or_else(nobody)?.prometheus().cloned())
     }
 }
