@@ -5,7 +5,6 @@ use weirkeeper::repo::files::Files;
 use weirkeeper::repo::inventory::Inventory;
 use weirkeeper::repo::rollout::{Rollout, resolve};
 
-use crate::support::assert_ran;
 use crate::support::gitops::World;
 
 const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1
@@ -48,7 +47,8 @@ fn world() -> World {
 }
 
 fn inventory(world: &World) -> Inventory {
-    Inventory::load(Files::in_folder(world.path()).unwrap()).unwrap()
+    world.pull();
+    Inventory::load(Files::in_folder(&world.person()).unwrap()).unwrap()
 }
 
 fn rollout(inventory: &Inventory) -> weirkeeper::error::Result<Rollout> {
@@ -124,7 +124,8 @@ empty: {about: nothing}
         ".weirkeeper/gateways/sluice.yaml",
         "controllers: [example.com/sluice]\nquerySets: [sluise]\n",
     );
-    assert_ran!(world, world.weirkeeper(["validate"]).run().exits(3), @"");
+    let ran = world.weirkeeper(["validate"]).run().exits(3);
+    insta::assert_snapshot!(ran.stdout);
 }
 
 #[test]
