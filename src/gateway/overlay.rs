@@ -292,6 +292,9 @@ fn cannot(error: &TemplateError, text: &str, at: &FieldPath) -> Problem {
     if reason.starts_with("undefined value") {
         let message = format!("names something unknown, `{named}`{place}");
         let problem = Problem::error(at.clone(), message);
+        if Values::NAMES.contains(&named.as_str()) {
+            return problem.hint("it is known in other templates of a set, but not here");
+        }
         return match closest(&named, &Values::NAMES) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),
             None => problem.hint(format!("known are {}", Values::NAMES.join(", "))),

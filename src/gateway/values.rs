@@ -82,7 +82,10 @@ impl Names {
                 };
                 out.push_str(&match quote {
                     Some('`') => name.replace('`', ""),
-                    Some('\'') => promql_escape(&name).replace('\'', "\\'"),
+                    Some('\'') => {
+                        let name = name.replace('\\', "\\\\").replace('\n', "\\n");
+                        name.replace('\'', "\\'")
+                    }
                     _ => promql_escape(&name),
                 });
                 continue;

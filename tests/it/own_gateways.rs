@@ -5,8 +5,9 @@ use weirkeeper::repo::files::Files;
 use weirkeeper::repo::inventory::Inventory;
 use weirkeeper::repo::rollout::{Rollout, resolve};
 
-use crate::support::assert_ran;
 use crate::support::gitops::World;
+use crate::support::program::Ran;
+use crate::support::world::git;
 
 const GATEWAY: &str = "apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
@@ -48,7 +49,13 @@ fn world() -> World {
 }
 
 fn inventory(world: &World) -> Inventory {
-    Inventory::load(Files::in_folder(world.path()).unwrap()).unwrap()
+    world.pull();
+    Inventory::load(Files::in_folder(&world.person()).unwrap()).unwrap()
+}
+
+fn validate(world: &World) -> Ran {
+    git(&world.checkout(), &["pull", "-q", "origin", "main"]);
+    world.weirkeeper(["validate"]).run()
 }
 
 fn rollout(inventory: &Inventory) -> weirkeeper::error::Result<Rollout> {
@@ -124,7 +131,8 @@ empty: {about: nothing}
         ".weirkeeper/gateways/sluice.yaml",
         "controllers: [example.com/sluice]\nquerySets: [sluise]\n",
     );
-    assert_ran!(world, world.weirkeeper(["validate"]).run().exits(3), @"");
+    let ran = validate(&world).exits(3);
+    insta::assert_snapshot!(ran.stdout);
 }
 
 #[test]
@@ -133,7 +141,7 @@ fn only_who_uses_it_suffers() {
     let broken = SET.replace("{metric: envoy_cluster_upstream_rq_sum", "{metrics: x");
     world.put(".weirkeeper/queries/ours.yaml", broken);
     assert!(rollout(&inventory(&world)).is_ok());
-    world.weirkeeper(["validate"]).run().exits(3);
+    validate(&world).exits(3);
 
     world.put(
         ".weirkeeper/queries/ours.yaml",
@@ -160,7 +168,7 @@ fn only_who_uses_it_suffers() {
 fn one_set_is_in_one_file() {
     let world = world();
     world.put(".weirkeeper/queries/zzz.yaml", "contour: {late: false}\n");
-    let ran = world.weirkeeper(["validate"]).run().exits(3);
+    let ran = validate(&world).exits(3);
     assert!(
         ran.stderr.contains("zzz.yaml:1:1") || ran.stdout.contains("zzz.yaml:1:1"),
         "{ran}"
@@ -172,6 +180,6 @@ fn what_is_too_large_is_refused() {
     let world = world();
     let large = format!("# {}\n{SET}", "x".repeat(300 << 10));
     world.put(".weirkeeper/queries/ours.yaml", large);
-    let ran = world.weirkeeper(["validate"]).run().exits(3);
+    let ran = validate(&world).exits(3);
     assert!(format!("{ran}").contains("is larger than 256 KiB"), "{ran}");
 }

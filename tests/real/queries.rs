@@ -154,10 +154,13 @@ const DAMAGES: [Damage; 9] = [
         change(set, any) || set.around.is_some()
     }),
     ("everything", |set| {
-        change(set, |text| match text.contains("http_request") {
-            true => text.to_owned(),
-            false => String::new(),
-        })
+        // A join selects by itself.
+        let is_plain = set.around.is_none();
+        is_plain
+            && change(set, |text| match text.contains("http_request") {
+                true => text.to_owned(),
+                false => String::new(),
+            })
     }),
     ("no join", |set| set.around.take().is_some()),
     ("other failures", |set| {

@@ -327,13 +327,22 @@ pub(super) fn cases_of(set: &QuerySet, fixture: &Fixture) -> Vec<Case> {
     cases
 }
 
-fn mixed(canary: &Asking<'_>, labels: &str) -> Case {
-    let fixture = canary.fixture;
+/// The cases with everything at once, one for each name of the canary.
+pub(super) fn mixed_cases(set: &QuerySet, fixture: &Fixture, intervals: &[&str]) -> Vec<Case> {
+    let names = fixture.matches.iter();
+    names
+        .map(|labels| mixed(set, fixture, intervals, labels))
+        .collect()
+}
+
+fn mixed(set: &QuerySet, fixture: &Fixture, intervals: &[&str], labels: &str) -> Case {
     let mut questions = Vec::new();
-    for interval in ["1m", "2m", "5m"] {
+    for interval in intervals {
         let canary = Asking {
+            set,
+            fixture,
+            backend: Backend::Canary,
             interval,
-            ..*canary
         };
         questions.extend(canary.steadily(100, 5));
         // Copies go to the canary alone.
