@@ -7,6 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::api::Canary;
+use crate::gateway::{Catalogue, Gateway, Place};
 use crate::observe::metrics::cloud::testing::{KEY_ID, SECRET, Seen};
 use crate::settings::{Clock, Environment};
 
@@ -117,6 +118,7 @@ fn client_of(clients: &Clients, spec: &str) -> Result<Provider> {
             canary: &canary,
             templates: &templates,
             primary: "",
+            gateway: &Gateway::unknown(Catalogue::builtin(), String::new(), Place::default()),
         },
         0,
     );
