@@ -115,9 +115,7 @@ fn told(rollout: &Rollout, diffs: Vec<(String, Option<String>)>, fix: bool) -> O
         let diff = diff.filter(|_| !fix)?;
         Some(format!("{path}:\n{diff}"))
     });
-    shown.fold(Some(finding), |finding, diff| {
-        finding.map(|finding| finding.advise(diff))
-    })
+    Some(shown.fold(finding, Finding::advise))
 }
 
 fn is_generated(rollout: &Rollout) -> bool {

@@ -25,12 +25,12 @@ const CONDITIONS: usize = 8;
 
 /// A reading in words; a number with at most four decimals.
 pub(super) fn shown(reading: &Reading) -> String {
-    match reading {
-        Reading::Value(value) => {
+    match reading.value() {
+        Some(value) => {
             let text = format!("{value:.4}");
             text.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
-        other => other.to_string(),
+        None => reading.to_string(),
     }
 }
 

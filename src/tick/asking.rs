@@ -377,7 +377,12 @@ fn no_data(probes: &[Probe]) -> Answers {
     let answers = probes.iter().map(|probe| {
         let answer = match probe {
             Probe::Evidence => Answer::Evidence(Evidence::quiet()),
-            _ => Answer::Metric(answer.clone()),
+            Probe::Metric { .. }
+            | Probe::Requests { .. }
+            | Probe::Missed { .. }
+            | Probe::Readiness { .. }
+            | Probe::Applied
+            | Probe::Webhook { .. } => Answer::Metric(answer.clone()),
         };
         (probe.clone(), answer)
     });

@@ -330,7 +330,7 @@ fn likely_causes_follow_from_the_numbers() {
     let shown = [
         causes(0.0, 3000.0, same),
         causes(0.0, 3000.0, |world| {
-            world.evidence.canary_series = Reading::Empty
+            world.evidence.canary_series = Reading::Empty;
         }),
         causes(150.0, 2850.0, same),
         causes(150.0, 2850.0, |world| {
