@@ -55,9 +55,18 @@ fn the_observed_share_is_a_check() {
         let told = told.lines().find(|line| line.contains("canary share"));
         format!("{}\n{}", row.unwrap(), told.unwrap())
     };
-    insta::assert_snapshot!(row(240.0, 760.0), @"");
-    insta::assert_snapshot!(row(1.0, 999.0), @"");
-    insta::assert_snapshot!(row(0.0, 12.5), @"");
+    insta::assert_snapshot!(row(240.0, 760.0), @"
+    | canary share | 24 % | 15.71 to 35.71 % for 25 % | ✅ pass | 1000 requests of both |
+      pass: canary share 24 % of 1000 requests (weight 25 %)
+    ");
+    insta::assert_snapshot!(row(1.0, 999.0), @"
+    | canary share | 0.1 % | 15.71 to 35.71 % for 25 % | ⚠️ weight not in effect | 1000 requests of both |
+      OFF: canary share 0.1 % of 1000 requests (weight 25 %)
+    ");
+    insta::assert_snapshot!(row(0.0, 12.5), @"
+    | canary share | 0 % | 0 to 87.44 % for 25 % | too few requests to say | 13 requests of both |
+      FEW REQUESTS: canary share 0 % of 13 requests (weight 25 %)
+    ");
 }
 
 #[test]
