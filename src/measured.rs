@@ -17,10 +17,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::decide::{self, Reading};
-use crate::doctor::Finding;
 use crate::error::{Error, Result};
 use crate::gateway::{Backend, Gateway, Question};
 use crate::observe::{Found, Observer, Subject};
+use crate::report::finding::Finding;
 use crate::report::measured::{Chosen, ChosenSet, Matched, Measured, Row, Side};
 use lines::{Line, What};
 use selector::{Selector, selectors};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Streams, git_options, work_tree};
 use crate::cli::{self, DoctorArea, Format};
 use crate::doctor::separate::{Separated, separated, write};
-use crate::doctor::{Area, Doctor, Finding, Level, Measuring};
+use crate::doctor::{Doctor, Measuring};
 use crate::error::{Error, Kind, Result};
 use crate::github::GitHub;
 use crate::observe::Observer;
@@ -18,6 +18,7 @@ use crate::repo::git::Repository;
 use crate::repo::inventory::Inventory;
 use crate::repo::rollout::{self, Rollout};
 use crate::report::diagnostics::harmless;
+use crate::report::finding::{Area, Finding, Level};
 use crate::select;
 use crate::settings::{GithubSettings, MetricsSettings, Settings, duration};
 

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use super::{Area, Doctor, Finding, Level, subject};
+use super::{Doctor, subject};
 use crate::api::AppliedFrom;
 use crate::github::{CommitStatus, State};
 use crate::observe::commit_of;
 use crate::repo::git::Oid;
 use crate::repo::rollout::Rollout;
+use crate::report::finding::{Area, Finding, Level};
 
 /// Contexts of Flux.
 const CONTEXT: &str = "kustomization/";
@@ -49,7 +50,7 @@ impl Doctor {
         };
         let commits = match self.github.newest(branch.name()).await {
             Ok(commits) => commits,
-            Err(refused) => return vec![Finding::untold(Area::Applied, refused)],
+            Err(refused) => return vec![super::untold(Area::Applied, refused)],
         };
         let asked = commits
             .iter()

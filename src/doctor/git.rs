@@ -1,7 +1,8 @@
 //! Git, and the remote as Git sees it.
 
-use super::{Area, Doctor, Finding, Level};
+use super::Doctor;
 use crate::repo::git::Repository;
+use crate::report::finding::{Area, Finding, Level};
 
 impl Doctor {
     pub(super) async fn git(&self) -> Vec<Finding> {

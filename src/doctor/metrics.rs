@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::servers::Answering;
-use super::{Area, Finding, Level, Measuring, subject};
+use super::{Measuring, subject};
 use crate::api::{Analysis, Phase, ReadinessFrom};
 use crate::decide::{Answer, Primary, Probe, Readiness, Workload, metric_probes, request_probes};
 use crate::error::{Error, Result};
@@ -11,6 +11,7 @@ use crate::measured::{Asking, measure};
 use crate::observe::Subject;
 use crate::render;
 use crate::repo::rollout::Rollout;
+use crate::report::finding::{Area, Finding, Level};
 use crate::report::measured::Measured;
 
 impl Measuring {

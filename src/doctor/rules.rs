@@ -1,8 +1,9 @@
 //! Would the rules of the branch refuse a step?
 
-use super::{Area, Doctor, Finding, Level};
+use super::Doctor;
 use crate::cli::CommitVia;
 use crate::github::{Rule, Way};
+use crate::report::finding::{Area, Finding, Level};
 
 impl Doctor {
     pub(super) async fn rules(&self, via: CommitVia) -> Vec<Finding> {
@@ -25,7 +26,7 @@ impl Doctor {
         };
         let has_rulesets = rules.as_ref().is_ok_and(|rules| !rules.is_empty());
         match rules {
-            Err(refused) => found.push(Finding::untold(Area::Rules, refused)),
+            Err(refused) => found.push(super::untold(Area::Rules, refused)),
             Ok(_) if !found.is_empty() => {}
             Ok(_) => match protection {
                 Ok(protection) if protection.protected && !has_rulesets => {
@@ -41,7 +42,7 @@ impl Doctor {
                     let told = format!("no rule is in the way of {}", shown(via));
                     found.push(Finding::new(Area::Rules, Level::Ok, told));
                 }
-                Err(refused) => found.push(Finding::untold(Area::Rules, refused)),
+                Err(refused) => found.push(super::untold(Area::Rules, refused)),
             },
         }
         let about = |finding: Finding| finding.about(name);

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Area, Finding, Level};
 use crate::api::Strategy;
 use crate::error::{Error, Result};
 use crate::gateway::Capability;
@@ -12,6 +11,7 @@ use crate::preview::diff;
 use crate::render::{Changes, HEADER, separate};
 use crate::repo::files::Files;
 use crate::repo::rollout::Rollout;
+use crate::report::finding::{Area, Finding, Level};
 
 /// The one implementation that a filter on each backendRef helps. Others refuse a
 /// backendRef with one, or ignore it.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::{Area, Finding, Level, Measuring, of, subject};
+use super::{Measuring, of, subject};
 use crate::error::Result;
 use crate::observe::{Reached, Server};
 use crate::repo::rollout::Rollout;
+use crate::report::finding::{Area, Finding, Level};
 
 /// Servers by address, and whether they answered.
 pub(super) type Answering = BTreeMap<String, bool>;

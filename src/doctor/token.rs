@@ -1,7 +1,8 @@
 //! The token for GitHub.
 
-use super::{Area, Doctor, Finding, Level};
+use super::Doctor;
 use crate::github::{Access, TokenKind};
+use crate::report::finding::{Area, Finding, Level};
 
 /// Scopes of a classic token with which commits can be pushed.
 const SCOPES: [&str; 2] = ["repo", "public_repo"];
@@ -18,7 +19,7 @@ impl Doctor {
             Err(refused) if refused.is(401) || refused.is(404) => {
                 Finding::error(Area::Token, Level::Problem, &refused.into())
             }
-            Err(refused) => Finding::untold(Area::Token, refused),
+            Err(refused) => super::untold(Area::Token, refused),
         };
         vec![finding.about(repository)]
     }

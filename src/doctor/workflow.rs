@@ -7,10 +7,11 @@ use jiff::SignedDuration;
 
 use futures_util::future::join_all;
 
-use super::{Area, Doctor, Finding, Level, cron};
+use super::{Doctor, cron};
 use crate::api::{AppliedFrom, parse_duration};
 use crate::cli::CommitVia;
 use crate::github::RunsOf;
+use crate::report::finding::{Area, Finding, Level};
 use read::Step;
 
 pub(super) use read::{Caller, callers};
@@ -114,7 +115,7 @@ impl Doctor {
                     "push it to the default branch: schedules of other branches do not run",
                 )];
             }
-            Err(refused) => return vec![Finding::untold(Area::Workflow, refused)],
+            Err(refused) => return vec![super::untold(Area::Workflow, refused)],
         };
         if state != "active" {
             let why = match state.as_str() {
@@ -135,7 +136,7 @@ impl Doctor {
         }
         match runs {
             Ok(runs) => vec![self.last_run(caller, runs.runs.first())],
-            Err(refused) => vec![Finding::untold(Area::Workflow, refused)],
+            Err(refused) => vec![super::untold(Area::Workflow, refused)],
         }
     }
 

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use super::selector::Selector;
 use super::{Asked, Counts, Round};
 use crate::decide::Reading;
-use crate::doctor::{Area, Finding, Level};
 use crate::error::Result;
 use crate::gateway::{Backend, MeasuredBy};
+use crate::report::finding::{Area, Finding, Level};
 use crate::report::measured::Wanted;
 
 /// What to do when nothing is measured.

@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod diagnostics;
+pub mod finding;
 pub mod github;
 pub mod history;
 pub mod markdown;

@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::read::{Caller, Job, Step};
-use crate::doctor::{Area, Finding, Level};
+use crate::report::finding::{Area, Finding, Level};
 
 impl Caller {
     /// What the workflow's own token lacks of `needs`: names and levels as under

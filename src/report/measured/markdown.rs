@@ -3,7 +3,7 @@
 use super::text::value;
 use super::{Measured, Row, Side, bounds, series};
 use crate::decide::Verdict;
-use crate::doctor::{Finding, Level};
+use crate::report::finding::{Finding, Level};
 use crate::report::markdown::{Document, Inline};
 
 /// Several Canaries, each under its name.

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::api::ThresholdRange;
 use crate::decide::{Measurement, Verdict};
-use crate::doctor::Finding;
 use crate::gateway::MeasuredBy;
+use crate::report::finding::Finding;
 
 /// What the metrics of a Canary say now.
 #[derive(Debug, Clone, Serialize)]

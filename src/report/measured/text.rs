@@ -1,7 +1,7 @@
 //! What metrics say, for people at a terminal.
 
 use super::{Measured, Row, Side, bounds, series};
-use crate::doctor::{Finding, Level};
+use crate::report::finding::{Finding, Level};
 use crate::report::text::quoted;
 
 /// The columns of the table.

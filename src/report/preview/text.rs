@@ -3,7 +3,7 @@
 use super::headline::clock;
 use super::{Change, Difference, FileDiff, Preview, Previewed};
 use crate::decide::Milestone;
-use crate::doctor::Level;
+use crate::report::finding::Level;
 use crate::report::measured::text as measured;
 use crate::report::text::quoted;
 use jiff::Timestamp;
