@@ -269,7 +269,10 @@ fn not_sent(name: &str, address: &Url) -> Error {
         "the Secret {name} is not sent to {}, which only a document names",
         masked(address)
     ))
-    .hint("name the address with --prometheus; step, which reads the pushed branch, sends it")
+    .hint(
+        "name the address with --prometheus, as ADDRESS=ADDRESS where it is not the default; step, \
+         which reads the pushed branch, sends it",
+    )
 }
 
 #[cfg(test)]

@@ -89,6 +89,7 @@ pub fn validate_canary(canary: &Canary) -> Vec<Problem> {
     if let Some(gitops) = &spec.gitops {
         gitops::gitops(&mut found, &path.key("gitops"), gitops);
         gitops::gates_are_reached(&mut found, &path.key("gitops"), spec);
+        gitops::share_is_compared(&mut found, &path.key("gitops"), spec);
     }
     found
 }

@@ -4,8 +4,8 @@ use super::rules::{Found, duration, is_subdomain, missing, object_name, one_of, 
 use crate::api::words::{name_list, quoted};
 use crate::api::{
     Analysis, Applied, AppliedFrom, CanarySpec, FieldEnd, FieldPath, FieldSelector, GateSpec,
-    GitOps, Problem, Promotion, PromotionMode, Readiness, ReadinessFrom, RouteRef, Strategy,
-    WebhookType, Window,
+    GitOps, ObservedShare, Problem, Promotion, PromotionMode, Readiness, ReadinessFrom, RouteRef,
+    Strategy, WebhookType, Window, parse_duration,
 };
 
 /// What a gate does once its time is over.
@@ -250,6 +250,38 @@ pub(super) fn gates_are_reached(found: &mut Found, path: &FieldPath, spec: &Cana
         let hint = "use confirm-rollout, which is asked before anything else";
         found.push(Problem::error(at, why).hint(hint));
     }
+}
+
+/// Whoever asks to be held by the observed share has to know where it is never looked at.
+pub(super) fn share_is_compared(found: &mut Found, path: &FieldPath, spec: &CanarySpec) {
+    let holds = |gitops: &GitOps| gitops.observed_share == ObservedShare::Hold;
+    let analysis = spec.analysis.as_ref();
+    let Some(analysis) = analysis.filter(|_| spec.gitops.as_ref().is_some_and(holds)) else {
+        return;
+    };
+    let metrics = analysis.metrics().iter();
+    let builtin = metrics.filter(|metric| metric.is_builtin());
+    let windows = builtin.filter_map(|metric| parse_duration(metric.interval()).ok());
+    let Some(window) = windows.max() else {
+        let message = "has no effect without a built-in metric: nothing is counted at the gateway";
+        found.push(Problem::warning(path.key("observedShare"), message));
+        return;
+    };
+    let message = if analysis.strategy() != Strategy::Canary || !analysis.matches().is_empty() {
+        "has no effect: only steps of weights have a share that can be compared".to_owned()
+    } else if analysis.session_affinity.is_some() {
+        "has no effect with `sessionAffinity`, which keeps clients where they are".to_owned()
+    } else if window > analysis.interval() {
+        format!(
+            "never holds: the window of the built-in metrics ({} s) is longer than the interval of \
+             the analysis ({} s), so that it always reaches back before the step",
+            window.as_secs(),
+            analysis.interval().as_secs()
+        )
+    } else {
+        return;
+    };
+    found.push(Problem::warning(path.key("observedShare"), message));
 }
 
 fn gate(found: &mut Found, path: &FieldPath, gate: &GateSpec) {

@@ -103,3 +103,27 @@ fn gitops() {
         &["E windows[0].timeZone"],
     );
 }
+
+#[test]
+fn whoever_asks_to_be_held_by_the_share_is_told_where_nobody_looks() {
+    let hold = "gitops: {observedShare: hold}";
+    let told: &[&str] = &["W gitops.observedShare"];
+    let with = |analysis: &str| format!("{{{hold}, analysis: {{{analysis}}}}}");
+    let own = "metrics: [{name: own, query: up, thresholdRange: {max: 1}}]";
+    check(&[
+        (hold, &[]),
+        (&with(own), told),
+        (&with("stepWeight: null, iterations: 5"), told),
+        (&with("sessionAffinity: {cookieName: a}"), told),
+        (
+            &with(
+                "interval: 20s, metrics: [{name: request-success-rate, interval: 1m, thresholdRange: {min: 99}}]",
+            ),
+            &["W analysis.metrics[0].interval", "W gitops.observedShare"],
+        ),
+        (
+            "{gitops: {observedShare: warn}, analysis: {stepWeight: null, iterations: 5}}",
+            &[],
+        ),
+    ]);
+}
