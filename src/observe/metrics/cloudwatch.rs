@@ -46,7 +46,9 @@ const MEMBERS: [&str; 15] = [
 /// The query is a JSON list of `MetricDataQuery`. It is asked over the last ten intervals of
 /// the metric, as Flagger does, since points come minutes late. Judged is the newest point
 /// whose period is over by the time of the check; Flagger takes the newest point, also of a
-/// period that is still filling. Several results that have points are an error that names
+/// period that is still filling, or of ten intervals ago, where here
+/// one that is more than 4 min late is no data.
+/// Several results that have points are an error that names
 /// them (`ReturnData: false` for all but one avoids it), where Flagger takes the first.
 #[derive(Debug)]
 pub struct CloudWatch(Remote);

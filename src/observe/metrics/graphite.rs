@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use super::points::{Point, Series, newest_complete};
 use super::remote::{Access, Advice, Remote};
-use super::{Answered, LOOK_BACK};
+use super::{Answered, LOOK_BACK, MAX_GET};
 use crate::error::{Error, Result};
 
 const ADVICE: Advice = Advice {
@@ -17,18 +17,15 @@ const ADVICE: Advice = Advice {
     not_found: "the render API is looked for below the address: is a path missing there, or one too many?",
 };
 
-/// Queries longer than this many bytes are sent as a form instead of in the URL.
-const MAX_GET: usize = 2000;
-
 /// A Graphite, or anything that speaks its render API.
 ///
 /// The query is the text of a query string, as `target=…&from=-5min`. Weirkeeper sets
 /// `format=json` and `now` to the time of the check, to which relative times then refer,
 /// and, if they are missing, `until` to the same and `from` to a day before, which is
 /// Graphite's default. Judged is the newest point with a value whose bucket is over, if
-/// it ended within the last ten intervals of the metric, or the last bucket. Flagger takes
-/// the newest point however old it is, and the bucket that is still filling. Several
-/// targets with points are an error that names them; Flagger takes the last.
+/// it ended no longer ago than an interval of the metric, or its own length, and 4 min.
+/// Flagger takes the newest point however old it is, and the bucket that is still filling.
+/// Several targets with points are an error that names them; Flagger takes the last.
 #[derive(Debug)]
 pub struct Graphite(Remote);
 

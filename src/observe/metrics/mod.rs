@@ -29,5 +29,9 @@ pub use splunk::Splunk;
 pub use stackdriver::Stackdriver;
 
 /// Intervals of a metric that some providers are asked about, as Flagger does: their
-/// points come late.
+/// points come late. A point that is old by then is no data all the same.
 const LOOK_BACK: i32 = 10;
+
+/// Queries longer than this many bytes are sent as a form instead of in the URL, where
+/// the server takes both.
+const MAX_GET: usize = 2000;

@@ -9,6 +9,12 @@ use crate::decide::Reading;
 /// Characters of a series' name that are shown at most.
 const NAME: usize = 120;
 
+/// How late points may come: Google shows some of its metrics 240 s after they were
+/// measured, Amazon within a few minutes, the others sooner. While points come, the
+/// newest one ended at most this and one period ago; when it is older, they have
+/// stopped.
+const LATENESS: SignedDuration = SignedDuration::from_mins(4);
+
 /// A series of an answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Series {
@@ -36,7 +42,9 @@ pub(super) struct Point {
 /// comes from few requests. Flagger takes the newest point for some providers, which is
 /// that bucket, and the oldest one for others, which is of ten intervals ago, before the
 /// last steps. When nothing but a filling bucket has a value there is no data, and a
-/// warning says why. A warning also tells of a point that is older than the `window`.
+/// warning says why. A point that is too old is no data either, see [`age`]: providers are
+/// asked about ten intervals, and what has stopped reporting must not pass on its last
+/// good value for as long.
 pub(super) fn newest_complete(
     series: &[Series],
     window: SignedDuration,
@@ -55,15 +63,11 @@ pub(super) fn newest_complete(
         let newest = complete.max_by_key(|(point, _)| point.at);
         match newest {
             Some((point, value)) => {
-                let age = at.duration_since(ends(point));
-                if age > window {
-                    warnings.push(format!(
-                        "the newest complete point is of {}, {} s before the check",
-                        point.at,
-                        age.as_secs()
-                    ));
+                let age = age(ends(point), step, window, at);
+                if age.counts {
+                    found.push((series.name.as_str(), value));
                 }
-                found.push((series.name.as_str(), value));
+                warnings.extend(age.warning);
             }
             None if valued().any(|(point, _)| point.at <= at) => warnings.push(format!(
                 "the only point is of the last {} s, which are not over: a longer interval of the metric, or a shorter roll-up, gives complete ones",
@@ -75,6 +79,44 @@ pub(super) fn newest_complete(
     Answered {
         warnings,
         ..Answered::from(one_of(&found))
+    }
+}
+
+/// What the age of a point means.
+#[derive(Debug)]
+pub(super) struct Age {
+    /// Is the point data?
+    pub(super) counts: bool,
+    /// Says how old it is, when that is to be known.
+    pub(super) warning: Option<String>,
+}
+
+/// The age, as of `at`, of the newest point, which stands for a `period` up to `ended`.
+///
+/// It counts for the `window` of the metric or the point's own period, whichever is
+/// longer, and [`LATENESS`]. One that is older than the window is warned of.
+pub(super) fn age(
+    ended: Timestamp,
+    period: SignedDuration,
+    window: SignedDuration,
+    at: Timestamp,
+) -> Age {
+    let age = at.duration_since(ended);
+    let most = window.max(period).saturating_add(LATENESS);
+    let counts = age <= most;
+    let mut told = format!(
+        "the newest complete point ended at {ended}, {} s before the check",
+        age.as_secs()
+    );
+    if !counts {
+        told.push_str(&format!(
+            ", and is no data: one counts for {} s",
+            most.as_secs()
+        ));
+    }
+    Age {
+        counts,
+        warning: (age > window).then_some(told),
     }
 }
 
@@ -112,7 +154,7 @@ impl Series {
 
     /// The length of a bucket: as the nearest points are apart, or less if the provider
     /// says so; nothing when neither is known.
-    fn step(&self) -> SignedDuration {
+    pub(super) fn step(&self) -> SignedDuration {
         let mut times: Vec<Timestamp> = self.points.iter().map(|point| point.at).collect();
         times.sort_unstable();
         times.dedup();
@@ -188,17 +230,70 @@ mod tests {
 
     #[test]
     fn what_is_not_plain_about_a_point_is_told() {
-        let old = [series("a", &[(0, Some(1.0)), (20, None)])];
-        let (reading, warnings) = read(&old, 600);
+        let late = [series("a", &[(0, Some(1.0)), (20, None)])];
+        let (reading, warnings) = read(&late, 100);
         assert_eq!(reading, "1");
         assert_eq!(
             warnings,
-            ["the newest complete point is of 1970-01-01T00:00:00Z, 580 s before the check"]
+            ["the newest complete point ended at 1970-01-01T00:00:20Z, 80 s before the check"]
         );
+        assert_eq!(read(&late, 80), ("1".to_owned(), vec![]));
         let mut filling = series("a", &[(600, Some(1.0))]);
         filling.step = Some(SignedDuration::from_secs(600));
         let (reading, warnings) = read(&[filling], 660);
         assert_eq!(reading, "no series");
         assert!(warnings[0].contains("the last 600 s"), "{warnings:?}");
+    }
+
+    #[test]
+    fn what_has_stopped_reporting_is_no_data() {
+        // The window of 60 s, and 240 s that points may be late.
+        let silent = [series("a", &[(0, Some(1.0)), (20, Some(2.0)), (40, None)])];
+        assert_eq!(read(&silent, 340).0, "2");
+        let (reading, warnings) = read(&silent, 341);
+        assert_eq!(reading, "no series");
+        assert_eq!(
+            warnings,
+            [
+                "the newest complete point ended at 1970-01-01T00:00:40Z, 301 s before the check, and is no data: one counts for 300 s"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_point_of_a_long_period_counts_until_the_next_one_is_due() {
+        let mut hourly = series("a", &[(0, Some(1.0))]);
+        hourly.step = Some(SignedDuration::from_hours(1));
+        let all = [hourly];
+        assert_eq!(read(&all, 3600), ("1".to_owned(), vec![]));
+        assert_eq!(read(&all, 2 * 3600 + 240).0, "1");
+        assert_eq!(read(&all, 2 * 3600 + 241).0, "no series");
+    }
+
+    #[test]
+    fn a_point_is_as_old_as_it_was_at_the_time_of_a_missed_check() {
+        let silent = [
+            (0, Some(1.0)),
+            (20, Some(2.0)),
+            (40, None),
+            (900, Some(9.0)),
+        ];
+        let all = [series("a", &silent)];
+        assert_eq!(read(&all, 40), ("2".to_owned(), vec![]));
+        assert_eq!(read(&all, 340).0, "2");
+        assert_eq!(read(&all, 341).0, "no series");
+        assert_eq!(read(&all, 919).0, "no series");
+        assert_eq!(read(&all, 920), ("9".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn a_series_that_ended_is_none_of_several() {
+        let all = [
+            series("gone", &[(0, Some(1.0)), (20, Some(1.0))]),
+            series("here", &[(960, Some(5.0)), (980, Some(6.0))]),
+        ];
+        let (reading, warnings) = read(&all, 1000);
+        assert_eq!(reading, "6");
+        assert!(warnings[0].contains("960 s before"), "{warnings:?}");
     }
 }

@@ -18,17 +18,14 @@ use url::Url;
 pub use answer::{Ranged, Series};
 pub use config::{Credentials, PrometheusConfig};
 
-use super::Answered;
 use super::cloud::Signer;
+use super::{Answered, MAX_GET};
 use crate::error::{Error, Result};
 use crate::http::{Answer, Client, Pause};
 use explain::Question;
 
 #[cfg(doc)]
 use crate::decide::Reading;
-
-/// Queries longer than this many bytes are sent as a form instead of in the URL.
-const MAX_GET: usize = 2000;
 
 /// Steps of a range asked for at once.
 const MAX_STEPS: i32 = 10_000;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Answered;
 use super::cloud::Signer;
-use super::points::named;
+use super::points::{self, age, named};
 use super::remote::{Access, Advice, Remote, shortened};
 use crate::decide::Reading;
 use crate::error::{Error, Result};
@@ -23,8 +23,8 @@ const ADVICE: Advice = Advice {
 /// Cloud Monitoring of a project, asked in its own language, MQL.
 ///
 /// MQL names its own time (`within`), up to now: a check that no run came for cannot be made
-/// up for. Judged is the newest point of the only series; Flagger takes the first point of the
-/// first series. Whole numbers are read as they are; Flagger reads each as 0. Google
+/// up for. Judged is the newest point of the only series, unless it is more than 4 min late;
+/// Flagger takes the first point of the first series. Whole numbers are read as they are; Flagger reads each as 0. Google
 /// recommends PromQL instead: the type `prometheus`, with the address
 /// `https://monitoring.googleapis.com/v1/projects/PROJECT/location/global/prometheus`.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Stackdriver {
     }
 
     /// The value of `query` as of now, which `at` should be; `window` only tells when a point
-    /// is old.
+    /// is too old.
     ///
     /// # Errors
     /// As [`Provider::instant`](super::Provider::instant).
@@ -149,13 +149,13 @@ impl Stackdriver {
         if !found.next_page_token.is_empty() {
             warnings.push("there are more series than shown".to_owned());
         }
-        let (reading, ended) = self.reading(&found, &answer)?;
-        let age = ended.map(|ended| at.duration_since(ended));
-        if let Some(age) = age.filter(|age| *age > window) {
-            warnings.push(format!(
-                "the newest point ends {} s before the check",
-                age.as_secs()
-            ));
+        let (mut reading, time) = self.reading(&found, &answer)?;
+        if let Some((ended, period)) = time {
+            let age = age(ended, period, window, at);
+            if !age.counts {
+                reading = Reading::Empty;
+            }
+            warnings.extend(age.warning);
         }
         Ok(Answered {
             warnings,
@@ -163,8 +163,12 @@ impl Stackdriver {
         })
     }
 
-    /// The newest point of the only series, and when it ends.
-    fn reading(&self, found: &Found, answer: &Answer) -> Result<(Reading, Option<Timestamp>)> {
+    /// The newest point of the only series, when it ended, and the time between points.
+    fn reading(
+        &self,
+        found: &Found,
+        answer: &Answer,
+    ) -> Result<(Reading, Option<(Timestamp, SignedDuration)>)> {
         let series = found.time_series_data.iter();
         let series: Vec<&One> = series.filter(|one| !one.point_data.is_empty()).collect();
         let one = match series.as_slice() {
@@ -195,11 +199,26 @@ impl Stackdriver {
             })?,
             several => Reading::WrongType(format!("{} values in a point", several.len())),
         };
-        Ok((reading, point.time_interval.end_time))
+        let time = point.time_interval.end_time;
+        Ok((reading, time.map(|ended| (ended, one.period()))))
     }
 }
 
 impl One {
+    /// The time between points. Where they begin says nothing: for some kinds of metrics
+    /// it is when they end, for others when the counter began.
+    fn period(&self) -> SignedDuration {
+        let ends = self.point_data.iter().filter_map(|point| {
+            let at = point.time_interval.end_time?;
+            Some(points::Point { at, value: None })
+        });
+        let series = points::Series {
+            points: ends.collect(),
+            ..points::Series::default()
+        };
+        series.step()
+    }
+
     /// `code="200", zone="a"`.
     fn name(&self, labels: &[Label]) -> String {
         let pairs =

@@ -106,6 +106,36 @@ async fn the_newest_point_whose_period_is_over_is_judged() {
 }
 
 #[tokio::test]
+async fn what_has_stopped_reporting_is_no_data() {
+    // The period of 60 s, the interval of 60 s, and 240 s that points may be late.
+    let late = [(360, 1.0), (420, 2.0)];
+    assert_eq!(read(json!([result("e1", "Complete", &late)])).await, "1");
+    let silent = [(361, 1.0), (421, 2.0)];
+    let found = ask(answer(json!([result("e1", "Complete", &silent)])));
+    let found = found.await.unwrap();
+    assert_eq!(found.reading, Reading::Empty);
+    assert!(
+        found.warnings[0].contains("301 s before the check, and is no data"),
+        "{:?}",
+        found.warnings
+    );
+    // For a check that was missed the same points were newer, or of the future.
+    let server = serving(answer(json!([result("e1", "Complete", &silent)]))).await;
+    for (ago, reading) in [
+        (0, "no series"),
+        (1, "1"),
+        (301, "1"),
+        (302, "2"),
+        (362, "no series"),
+    ] {
+        let then = Timestamp::from_second(NOW - ago).unwrap();
+        let cloudwatch = client(&server.uri());
+        let found = cloudwatch.instant(QUERY, WINDOW, then).await.unwrap();
+        assert_eq!(found.reading.to_string(), reading, "{ago} s ago");
+    }
+}
+
+#[tokio::test]
 async fn no_data_is_never_zero() {
     assert_eq!(read(json!([])).await, "no series");
     assert_eq!(

@@ -141,13 +141,32 @@ async fn the_newest_point_is_judged() {
     assert_eq!(found.reading, Reading::Value(3.0));
     assert_eq!(
         found.warnings,
-        ["the newest point ends 140 s before the check"]
+        ["the newest complete point ended at 2023-11-14T22:11:00Z, 140 s before the check"]
     );
     let untimed = [
         json!({"values": [double(4.0)]}),
         json!({"values": [double(5.0)]}),
     ];
     assert_eq!(read(json!([series("200", &untimed)])).await, "4");
+}
+
+#[tokio::test]
+async fn what_has_stopped_reporting_is_no_data() {
+    let point = |end: &str| point(end, json!({"doubleValue": 1.0}));
+    // The window of 60 s, and 240 s that points may be late.
+    let at_bound = json!([series("200", &[point("2023-11-14T22:08:20Z")])]);
+    assert_eq!(read(at_bound).await, "1");
+    let silent = json!([series("200", &[point("2023-11-14T22:08:19Z")])]);
+    let found = ask(answer(silent)).await.unwrap();
+    assert_eq!(found.reading, Reading::Empty);
+    assert!(
+        found.warnings[0].contains("301 s before the check, and is no data"),
+        "{:?}",
+        found.warnings
+    );
+    // Points that are 5 min apart.
+    let five = ["2023-11-14T22:07:00Z", "2023-11-14T22:02:00Z"].map(point);
+    assert_eq!(read(json!([series("200", &five)])).await, "1");
 }
 
 #[tokio::test]
