@@ -233,9 +233,9 @@ pub struct Metrics {
     /// Key of the client certificate, PEM
     #[arg(long, value_name = "FILE", env = "WEIRKEEPER_PROMETHEUS_KEY", value_parser = path())]
     pub prometheus_key: Option<PathBuf>,
-    /// Whose cloud checks the requests to the addresses given here, such as proxies and
-    /// private endpoints; the own addresses of Amazon's and Google's managed Prometheus
-    /// need no word
+    /// Cloud whose credentials the requests to the addresses given here carry, for proxies and
+    /// private endpoints; the public addresses of Amazon's and Google's managed Prometheus are
+    /// recognised without
     #[arg(
         long,
         value_name = "CLOUD",

@@ -41,8 +41,9 @@ pub struct Doctor {
 /// What may be changed.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Fix {
-    /// Write, into the work tree, a harmless filter on each backendRef of Envoy Gateway, which
-    /// counts both backends together without; nothing is committed
+    /// Write what can be repaired into the work tree; nothing is committed. That is a harmless
+    /// filter on each backendRef of a route at Envoy Gateway, which counts the requests to canary
+    /// and primary together otherwise
     #[arg(long)]
     pub fix: bool,
 }

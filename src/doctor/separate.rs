@@ -6,16 +6,12 @@ use std::path::Path;
 
 use crate::api::Strategy;
 use crate::error::{Error, Result};
-use crate::gateway::Capability;
+use crate::gateway::{Capability, is_measured};
 use crate::preview::diff;
 use crate::render::{Changes, HEADER, separate};
 use crate::repo::files::Files;
 use crate::repo::rollout::Rollout;
 use crate::report::finding::{Area, Finding, Level};
-
-/// The one implementation that a filter on each backendRef helps. Others refuse a
-/// backendRef with one, or ignore it.
-const ENVOY_GATEWAY: &str = "envoy-gateway";
 
 /// What is to be written, and what is to be said about it.
 #[derive(Debug, Default)]
@@ -26,7 +22,7 @@ pub struct Separated {
     pub findings: Vec<Finding>,
 }
 
-/// Edits the routes whose backends Envoy Gateway does not count apart, in memory.
+/// Edits the routes whose backends the gateway counts apart only with a filter, in memory.
 ///
 /// # Errors
 /// When a file cannot be read from its origin. A route that cannot be edited is told.
@@ -63,15 +59,17 @@ pub fn separated(rollouts: &[Rollout], files: &Files, fix: bool) -> Result<Separ
     })
 }
 
-/// Does Envoy Gateway count both backends together? Not when the Canary says what else
-/// is measured, or has a rule of its own.
+/// Does the gateway count both backends together, where it is asked for metrics, and
+/// does a filter help? Others refuse a backendRef with one, or ignore it. Not when the
+/// Canary says what else is measured, or has a rule of its own.
 fn is_together(rollout: &Rollout) -> bool {
     let gateway = &rollout.gateway;
     let implementation = gateway.implementation.as_ref();
     let analysis = rollout.canary.spec.analysis.as_ref();
     let spec = rollout.canary.spec.gitops().gateway.clone();
     let assumed = gateway.assumed(&rollout.canary, Capability::SeparableMetrics);
-    implementation.is_some_and(|one| one.name == ENVOY_GATEWAY)
+    implementation.is_some_and(|one| one.separated_by_filter)
+        && is_measured(&rollout.canary)
         && spec.is_none_or(|spec| spec.query_set.is_none())
         && assumed.is_none()
         && analysis.is_none_or(|analysis| analysis.strategy() != Strategy::AbTesting)
@@ -84,24 +82,29 @@ fn told(rollout: &Rollout, diffs: Vec<(String, Option<String>)>, fix: bool) -> O
         return None;
     }
     let paths = paths.join(", ");
+    let implementation = rollout.gateway.implementation.as_ref();
+    let title = implementation.map_or("the gateway", |one| &one.title);
     let mut finding = match fix {
         true => Finding::new(
             Area::Metric,
             Level::Ok,
             format!("wrote a filter on each backendRef: {paths}"),
         )
-        .advise("look at it, and commit it: it counts from then on"),
+        .advise("look at it and commit it: from then on each backend is counted by itself"),
         false => Finding::new(
             Area::Metric,
             Level::Problem,
-            "Envoy Gateway counts both backends together, as long as its backendRefs have no filter",
+            format!(
+                "{title} counts both backends together, as long as its backendRefs have no filter"
+            ),
         )
         .advise(format!(
             "`weirkeeper doctor --fix` writes one that sets the header {HEADER}, in {paths}"
         )),
     };
-    finding = finding
-        .advise("with it a session of sessionPersistence no longer sticks across the two backends");
+    finding = finding.advise(
+        "with filters a session of sessionPersistence no longer sticks across the two backends",
+    );
     if rollout.routes.iter().any(|site| site.manifest.is_none()) {
         finding = finding.advise(
             "the route is new: the Services it leads to are there after the first step, not before",

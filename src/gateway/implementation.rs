@@ -26,6 +26,8 @@ pub struct Implementation {
     /// Why no query set is used unless the Canary names one, mostly because the metrics
     /// do not tell two backends of one rule apart.
     pub not_separable: Option<Reason>,
+    /// Does a filter on each backendRef make it count the backends of a rule apart?
+    pub separated_by_filter: bool,
     /// Its query sets, in order of preference.
     pub query_sets: Vec<String>,
     /// What has to be switched on for its metrics, as Markdown.

@@ -2,6 +2,7 @@
 
 use super::{
     Backend, Capability, Confidence, Duration, Gateway, Place, QuerySet, Question, Reason, Support,
+    Untold, untold,
 };
 use crate::api::{BuiltIn, Canary, FieldPath, Metric, Problem, Strategy, parse_duration};
 
@@ -280,18 +281,13 @@ fn bucket(durations: &Duration, max: f64) -> Option<String> {
     let histogram = durations.histogram.as_ref()?;
     let unit = durations.unit.in_milliseconds();
     let bounds: Vec<f64> = durations.bounds.iter().map(|bound| bound * unit).collect();
-    let highest = bounds.last()?;
-    if max >= *highest {
-        return Some(format!(
-            "can never fail: {histogram} tells nothing above {highest} ms"
-        ));
-    }
-    let above = bounds.iter().position(|bound| *bound >= max)?;
-    let upper = bounds[above];
-    let lower = above.checked_sub(1).map_or(0.0, |below| bounds[below]);
-    let is_inside = lower < max && max < upper;
-    (is_inside && upper - lower > max).then(|| {
-        format!("is judged by guess: {histogram} tells nothing between {lower} and {upper} ms")
+    Some(match untold(&bounds, max)? {
+        Untold::Above { highest } => {
+            format!("can never fail: {histogram} tells nothing above {highest} ms")
+        }
+        Untold::Inside { lower, upper } => {
+            format!("is judged by guess: {histogram} tells nothing between {lower} and {upper} ms")
+        }
     })
 }
 

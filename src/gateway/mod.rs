@@ -9,6 +9,7 @@
 //! set.query(Question::Requests, &place, Backend::Canary, "1m") ─▶ PromQL
 //! ```
 
+mod buckets;
 mod capability;
 mod catalogue;
 mod implementation;
@@ -24,6 +25,7 @@ pub mod version;
 
 use std::sync::Arc;
 
+pub use buckets::{Untold, untold};
 pub use capability::{Answer, Capabilities, Capability, LeastStep, Support};
 pub use catalogue::Catalogue;
 pub use implementation::{Implementation, Reason, Refusal, Refused};

@@ -8,7 +8,7 @@ use super::selector::Selector;
 use super::{Asked, Counts, Round};
 use crate::decide::Reading;
 use crate::error::Result;
-use crate::gateway::{Backend, MeasuredBy};
+use crate::gateway::{Backend, MeasuredBy, Untold, untold};
 use crate::report::finding::{Area, Finding, Level};
 use crate::report::measured::Wanted;
 
@@ -48,6 +48,7 @@ impl Round<'_> {
         }
         let is_separable = self.asking.subject.gateway.set.is_some();
         let mut explained = BTreeMap::new();
+        let mut has_problem = false;
         for one in asked {
             if one.line.by_set && !is_separable {
                 continue;
@@ -64,8 +65,12 @@ impl Round<'_> {
             }
             told.extend(self.same_series(one, counts).await);
             told.extend(self.coarse(one));
-            // Nobody asked for what is well beside the metrics.
-            told.retain(|found| one.line.wanted != Wanted::Offered || is_news(found));
+            // Nobody asked for what is well beside the metrics, nor for the same again.
+            if one.line.wanted == Wanted::Offered {
+                told.retain(|found| is_news(found) && !has_problem);
+            } else {
+                has_problem |= told.iter().any(|found| found.level == Level::Problem);
+            }
             let about = |found: Finding| found.about(one.line.name.clone());
             findings.extend(told.into_iter().map(about));
         }
@@ -98,13 +103,14 @@ impl Round<'_> {
         if let Some(silent) = self.asking.silent.get(&line.template) {
             return silent.clone();
         }
+        // No step stops because of what nobody asked for.
+        let level = match line.wanted {
+            Wanted::Offered => Level::Warning,
+            Wanted::Metric | Wanted::Requests => Level::Problem,
+        };
         let [canary, primary] = match &asked.answers {
             [Ok(canary), Ok(primary)] => [canary, primary],
             [Err(error), _] | [_, Err(error)] => {
-                let level = match line.wanted {
-                    Wanted::Offered => Level::Warning,
-                    Wanted::Metric | Wanted::Requests => Level::Problem,
-                };
                 return Finding::error(Area::Metric, level, error);
             }
         };
@@ -114,12 +120,12 @@ impl Round<'_> {
         for (side, reading) in [("canary", canary), ("primary", primary)] {
             match reading {
                 Reading::Several(_) => {
-                    return finding(Level::Problem, format!("{side}: {reading}"))
+                    return finding(level, format!("{side}: {reading}"))
                         .advise("one number is judged: aggregate, with sum(…) or without a `by`")
                         .advise(query);
                 }
                 Reading::WrongType(_) => {
-                    return finding(Level::Problem, format!("{side}: {reading}")).advise(query);
+                    return finding(level, format!("{side}: {reading}")).advise(query);
                 }
                 Reading::Value(_) | Reading::Nan | Reading::Infinite(_) | Reading::Empty => {}
             }
@@ -170,7 +176,12 @@ impl Round<'_> {
                 true => finding(Level::Problem, found),
                 false => finding(Level::Warning, found),
             }
-            .advise(self.switch_on());
+            .advise(match asked.line.by_set {
+                true => self.switch_on(),
+                false => "is it scraped, and does the query name it as it is? Some counters are \
+                          there only after the first event"
+                    .to_owned(),
+            });
         }
         let key = |selector: &Selector| (asked.line.template, selector.clone());
         let counted = selectors
@@ -306,33 +317,28 @@ impl Round<'_> {
     fn coarse(&self, asked: &Asked) -> Option<Finding> {
         let buckets = asked.buckets.as_ref()?;
         let most = asked.line.bounds(self.asking)?.max?;
-        let highest = *buckets.last()?;
-        if most > highest {
-            return Some(
-                finding(
-                    Level::Warning,
-                    format!(
-                        "the maximum {most} is above the highest bucket, {highest} ms: it cannot be missed"
-                    ),
-                )
-                .advise("configure a higher bucket, or a lower maximum"),
-            );
-        }
-        let above = buckets.iter().copied().find(|bound| *bound >= most)?;
-        let below = buckets.iter().rev().copied().find(|bound| *bound < most);
-        let below = below.unwrap_or(0.0);
-        let is_wide = above > most && above - below > most;
-        is_wide.then(|| {
-            finding(
+        Some(match untold(buckets, most)? {
+            Untold::Above { highest } => finding(
                 Level::Warning,
                 format!(
-                    "the maximum {most} is inside of the bucket from {below} to {above} ms, \
-                     which is wider than it: the value is a guess in between"
+                    "the maximum {most} can never be exceeded: the highest bucket ends at \
+                     {highest} ms, and what is slower counts as {highest} ms"
                 ),
             )
-            .advise(format!(
-                "set the maximum to {above}, or to {below}, or configure finer buckets"
-            ))
+            .advise("configure a higher bucket, or set a lower maximum"),
+            Untold::Inside { lower, upper } => finding(
+                Level::Warning,
+                format!(
+                    "the maximum {most} is inside of the bucket from {lower} to {upper} ms: the \
+                     value is a guess in between"
+                ),
+            )
+            .advise(match lower > 0.0 {
+                true => {
+                    format!("set the maximum to {upper} or {lower}, or configure buckets around it")
+                }
+                false => format!("set the maximum to {upper}, or configure buckets around it"),
+            }),
         })
     }
 }

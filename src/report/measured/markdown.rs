@@ -22,8 +22,8 @@ pub fn document(all: &[Measured], others: &[Finding]) -> Document {
 /// One Canary: who measures, the table, what is missing, the queries for those who ask.
 pub fn canary(document: &mut Document, measured: &Measured) {
     let chosen = &measured.gateway;
-    let gateway = Inline::text(&format!("Measured by: {}; ", chosen.gateway()));
-    document.paragraph(gateway.and(Inline::text(&chosen.set())));
+    let by = format!("Measured by: {}; {}", chosen.gateway(), chosen.set());
+    document.paragraph(Inline::text(&by));
     table(document, &measured.metrics);
     let told = measured.findings.iter();
     let told: Vec<Finding> = told
@@ -75,17 +75,17 @@ fn findings(document: &mut Document, findings: &[Finding]) {
     let item = |finding: &Finding| {
         let about = finding.about.as_ref().map(|about| format!("{about}: "));
         let text = format!("{}{}", about.unwrap_or_default(), finding.found);
-        let level = Inline::text(&format!("{}: ", finding.level.word())).bold();
+        let level = Inline::text(&format!("{}:", finding.level.word())).bold();
         let advice = finding
             .advice
             .iter()
             .filter(|advice| !advice.contains('\n'));
         let advice: Vec<&str> = advice.map(String::as_str).collect();
-        let line = level.and(Inline::text(&text));
-        match advice.is_empty() {
-            true => line,
-            false => line.and(Inline::text(&format!(" ({})", advice.join("; ")))),
-        }
+        let text = match advice.is_empty() {
+            true => text,
+            false => format!("{text} ({})", advice.join("; ")),
+        };
+        level.and(Inline::ours(" ")).and(Inline::text(&text))
     };
     document.list(findings.iter().map(item));
     for finding in findings {
@@ -105,7 +105,7 @@ fn queries(document: &mut Document, row: &Row) {
         let matched = side.series.iter().map(|matched| {
             let count = matched.count.map(|count| format!("{count:.0}"));
             let count = count.unwrap_or_else(|| "?".to_owned());
-            let line = Inline::text(&format!("{count} series: "));
+            let line = Inline::text(&format!("{count} series:")).and(Inline::ours(" "));
             let mut line = line.and(Inline::code(&matched.selector));
             for labels in &matched.labels {
                 line = line.and(Inline::ours(" ")).and(Inline::code(labels));

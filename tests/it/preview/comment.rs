@@ -202,7 +202,7 @@ fn the_queries_of_a_fork_reach_nobody() {
         assert!(ran.stdout.contains(why), "{ran}");
         // One of the same repository is measured.
         call("me/fleet").run().exits(0);
-        assert_eq!(world.prometheus.asked().len(), before + 1);
+        assert!(world.prometheus.asked().len() > before);
     }
 }
 

@@ -269,9 +269,41 @@ fn nothing_of_a_template_but_its_query_reaches_the_named_server() {
     );
     let (ran, _) = preview_asking(&pull, 0, &trap.url());
     let seen = trap.seen();
-    assert_eq!(seen.len(), 2, "{ran} {seen:#?}");
+    let of_template = |request: &&String| request.contains("query=errors%7B");
+    // For canary and primary.
+    assert_eq!(
+        seen.iter().filter(of_template).count(),
+        2,
+        "{ran} {seen:#?}"
+    );
     for request in seen {
+        // A query and its time.
+        let target = request.split(' ').nth(1).unwrap();
+        let (path, asked) = target.split_once('?').unwrap();
+        assert!(
+            ["/api/v1/query", "/api/v1/query_range"].contains(&path),
+            "{request}"
+        );
+        for pair in asked.split('&') {
+            let (name, _) = pair.split_once('=').unwrap();
+            let known = ["query", "time", "start", "end", "step"];
+            assert!(known.contains(&name), "{request}");
+        }
         let request = request.to_lowercase();
+        let headers = request
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'));
+        for (name, _) in headers {
+            let own = [
+                "authorization",
+                "accept",
+                "user-agent",
+                "accept-encoding",
+                "host",
+            ];
+            assert!(own.contains(&name), "{request}");
+        }
         // What the input gives goes where the input says.
         assert!(
             request.contains(&format!("authorization: bearer {HUSH}")),
