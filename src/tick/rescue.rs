@@ -9,6 +9,7 @@ use super::tree::Tree;
 use crate::api::{OnFailure, Status};
 use crate::decide::{Action, Facts};
 use crate::error::{Error, Kind, Result};
+use crate::gateway::QuerySet;
 use crate::render;
 use crate::repo::manifest::Manifest;
 use crate::repo::rollout::{self, Rollout};
@@ -47,7 +48,7 @@ async fn rollback(
         return None;
     }
     let found = routes_only(tree, manifest, true, now);
-    let (mut rollout, facts) = found.inspect_err(untold).ok()?;
+    let (mut rollout, mut facts) = found.inspect_err(untold).ok()?;
     let status = rollout.canary.status.as_ref();
     if !status.is_some_and(Status::is_exposed) {
         return None;
@@ -58,7 +59,22 @@ async fn rollback(
         analysis.catch_up = Some(true);
     }
     let asked = asking.decide(&rollout, &facts, tree.cluster.as_ref(), now);
-    let asked = asked.await.inspect_err(untold).ok()?;
+    let asked = match asked.await {
+        // A query set that does not know what is asked of it is no better than none.
+        Err(error)
+            if error.kind() == Kind::Document && rollout.gateway.implementation.is_some() =>
+        {
+            untold(&error);
+            measure_as_unknown(tree, &mut rollout)
+                .inspect_err(untold)
+                .ok()?;
+            facts.evidence = None;
+            let asked = asking.decide(&rollout, &facts, tree.cluster.as_ref(), now);
+            asked.await
+        }
+        asked => asked,
+    };
+    let asked = asked.inspect_err(untold).ok()?;
     let is_rollback = asked.plan.action == Action::RolledBack;
     is_rollback.then(|| decided(rollout, &facts, asked))
 }
@@ -75,6 +91,9 @@ pub(super) fn routes_only(
     now: Timestamp,
 ) -> Result<(Rollout, Facts)> {
     let mut rollout = rollout::resolve_routes(&tree.inventory, manifest, judges, now)?;
+    if rollout.gateway.set.is_none() {
+        measure_as_unknown(tree, &mut rollout)?;
+    }
     let mut facts = render::facts_of_routes(&rollout)?;
     // A scale-down has to wait until there is something to scale.
     facts.exposed = facts.exposed.max(1);
@@ -82,6 +101,16 @@ pub(super) fn routes_only(
         gitops.on_failure = OnFailure::Hold;
     }
     Ok((rollout, facts))
+}
+
+/// Measures as if nobody knew the gateway: one that became known during a rollout, or
+/// whose route changed, cannot measure what a rollback may depend on.
+///
+/// # Errors
+/// As [`Inventory::catalogue`](crate::repo::inventory::Inventory::catalogue).
+fn measure_as_unknown(tree: &Tree<'_>, rollout: &mut Rollout) -> Result<()> {
+    rollout.gateway.set = tree.inventory.catalogue()?.set(QuerySet::GENERIC);
+    Ok(())
 }
 
 /// The first error is told, and says what is to be mended.

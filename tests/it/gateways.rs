@@ -102,3 +102,45 @@ fn an_unknown_gateway_is_told_by_validate_and_not_by_steps() {
     let ran = world.next().exits(0);
     assert!(!ran.to_string().contains("nobody knows"), "{ran}");
 }
+
+/// The Gateway of the fixture's route, with a class of this controller.
+fn gateway_of(world: &World, controller: &str) {
+    let text = format!(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {{name: edge}}\n\
+         spec: {{controllerName: {controller}}}\n---\n\
+         apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\n\
+         metadata: {{name: edge, namespace: infra}}\nspec: {{gatewayClassName: edge}}\n"
+    );
+    world.put("infra/gateway.yaml", text);
+}
+
+#[test]
+fn a_gateway_that_cannot_measure_does_not_stop_a_rollback() {
+    for (controller, told) in [
+        (
+            "gateway.envoyproxy.io/gatewayclass-controller",
+            "cannot be measured with Envoy Gateway",
+        ),
+        (
+            "konghq.com/kic-gateway-controller",
+            "cannot be measured with Kong",
+        ),
+    ] {
+        let world = World::of("podinfo");
+        world.bootstrap();
+        world.release("podinfo:6.0.0", "podinfo:6.1.0");
+        world.until("advanced");
+        gateway_of(&world, controller);
+        let before = world.files();
+        // Nothing goes on, and nothing is written while the checks pass.
+        let ran = world.next().exits(3);
+        assert!(ran.to_string().contains(told), "{ran}");
+        assert_eq!(world.files(), before);
+        world.prometheus.set("http_request", Says::Value(12.0));
+        world.wait(3);
+        let ran = world.step().exits(3);
+        let line = line(&ran.result(PODINFO));
+        assert!(line.starts_with("Failed 100/0 rolledBack"), "{ran}");
+        assert!(ran.to_string().contains(told), "{ran}");
+    }
+}
