@@ -16,6 +16,10 @@ use crate::report::measured::Wanted;
 const NOTHING: &str = "is the application scraped, and has it had traffic in the window? Try the query \
      in Prometheus, label by label";
 
+/// What to do when the gateway has sent the primary requests, and none to the canary.
+const UNREACHED: &str = "is the step applied in the cluster, do requests meet a rule that is \
+     steered, and does the gateway honour weights?";
+
 /// What to do when the metrics of a gateway do not tell the canary apart.
 const ELSEWHERE: &str = "measure at the workload: spec.gitops.gateway.querySet `application`, or \
      the one of a mesh; or give the metric a query of its own";
@@ -65,6 +69,7 @@ impl Round<'_> {
             }
             told.extend(self.same_series(one, counts).await);
             told.extend(self.coarse(one));
+            told.extend(self.beyond(one));
             // Nobody asked for what is well beside the metrics, nor for the same again.
             if one.line.wanted == Wanted::Offered {
                 told.retain(|found| is_news(found) && !has_problem);
@@ -95,6 +100,11 @@ impl Round<'_> {
             }
         };
         told.about("gateway")
+    }
+
+    fn is_by_gateway(&self) -> bool {
+        let set = self.asking.subject.gateway.set.as_ref();
+        set.is_some_and(|set| set.by == MeasuredBy::Gateway)
     }
 
     /// The main finding about a line.
@@ -155,7 +165,10 @@ impl Round<'_> {
             }
             (None, Some(_)) => finding(Level::Warning, both)
                 .advise("the canary is under analysis and nothing is measured of it")
-                .advise(NOTHING)
+                .advise(match line.by_set && self.is_by_gateway() {
+                    true => UNREACHED,
+                    false => NOTHING,
+                })
                 .advise(query),
             (None, None) => self.nothing(asked, counts, &both).advise(query),
         }
@@ -311,6 +324,29 @@ impl Round<'_> {
             .advise(format!("{canary} and {primary} match the same"))
             .advise("choose another query set, or correct the query")
         })
+    }
+
+    /// Values that do not keep their bounds: the primary's would end every release.
+    fn beyond(&self, asked: &Asked) -> Option<Finding> {
+        let bounds = asked.line.bounds(self.asking)?;
+        let beyond = |reading: &Result<Reading>| {
+            let value = reading.as_ref().ok()?.value()?;
+            let low = bounds.min.filter(|min| value < *min);
+            let high = bounds.max.filter(|max| value > *max);
+            let bound = low.map(|min| format!("min {min}"));
+            let bound = bound.or_else(|| high.map(|max| format!("max {max}")))?;
+            Some(format!("{} ({bound})", shown(&Reading::Value(value))))
+        };
+        let [canary, primary] = &asked.answers;
+        if let Some(value) = beyond(primary).filter(|_| !asked.line.is_same()) {
+            let found = format!("the primary itself is beyond the bounds now: {value}");
+            let advice = "a release that is as good as the primary would be rolled back: is the \
+                          primary well, and are the bounds what it can keep?";
+            return Some(finding(Level::Warning, found).advise(advice));
+        }
+        let value = beyond(canary)?;
+        let found = format!("beyond the bounds now: {value}");
+        Some(finding(Level::Warning, found).advise("a check with this value fails"))
     }
 
     /// A maximum that the histogram cannot tell.
