@@ -249,9 +249,8 @@ fn what_a_canary_needs_has_to_be_there_on_each_gateway() {
         }
     };
     let is_traefik = |told: Vec<String>| {
-        assert_eq!(told.len(), 1, "{told:?}");
         let message = "needs copies of requests, which Traefik does not have";
-        assert!(told[0].contains(message), "{told:?}");
+        assert!(told.iter().any(|text| text.contains(message)), "{told:?}");
     };
     is_traefik(told("", false, &files));
     is_traefik(told(
