@@ -83,6 +83,18 @@ impl Capability {
         Self::ALL.into_iter().find(|one| one.key() == key)
     }
 
+    /// Does something that a Canary may say need it? The others are told for those who
+    /// write routes themselves.
+    #[must_use]
+    pub fn is_needed(self) -> bool {
+        let told = [
+            Self::MirrorPercent,
+            Self::BackendRequestHeaders,
+            Self::SessionPersistence,
+        ];
+        !told.contains(&self)
+    }
+
     /// What it is, for people.
     #[must_use]
     pub fn about(self) -> &'static str {

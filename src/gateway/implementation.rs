@@ -78,6 +78,8 @@ impl Implementation {
     /// The least that weights are written times with, if at all: what people write by
     /// hand, such as 900 to 100, is not taken for it.
     pub const LEAST_SCALE: i64 = 1000;
+    /// The most: 100 percent have to be a weight that the Gateway API allows.
+    pub const MOST_SCALE: i64 = 10_000;
 
     /// Is this the name of its controller?
     #[must_use]
@@ -105,13 +107,14 @@ impl Implementation {
     }
 
     /// What weights are to be written times with: 1, unless whole numbers are too
-    /// coarse for it; then at least [`Implementation::LEAST_SCALE`].
+    /// coarse for it; then from [`Implementation::LEAST_SCALE`] to
+    /// [`Implementation::MOST_SCALE`].
     #[must_use]
     pub fn weight_scale(&self, version: Option<&Version>) -> i64 {
         let mut records = self.fitting(version, None);
         let scale = records.find_map(|record| record.weight_scale);
         scale
-            .filter(|scale| *scale >= Self::LEAST_SCALE)
+            .filter(|scale| (Self::LEAST_SCALE..=Self::MOST_SCALE).contains(scale))
             .unwrap_or(1)
     }
 

@@ -56,8 +56,20 @@ pub struct Gateway {
     pub set: Option<Arc<QuerySet>>,
     /// All query sets of the implementation, in order of preference.
     pub others: Vec<Arc<QuerySet>>,
+    /// Other implementations that the routes attach to: what a Canary needs has to be
+    /// there in each of them.
+    pub beside: Vec<Beside>,
     /// Where the two backends stand.
     pub place: Place,
+}
+
+/// An implementation that serves the same routes, but whose metrics are not used.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// Which one. Nobody knows its version.
+    pub implementation: Arc<Implementation>,
+    /// The GatewayClass that it was found by.
+    pub class: Option<String>,
 }
 
 impl Gateway {
@@ -72,6 +84,7 @@ impl Gateway {
             why,
             set: catalogue.set(QuerySet::GENERIC),
             others: Vec::new(),
+            beside: Vec::new(),
             place,
         }
     }
@@ -96,6 +109,7 @@ impl Gateway {
             why,
             set: None,
             others: names.filter_map(|name| catalogue.set(name)).collect(),
+            beside: Vec::new(),
             place,
             implementation: Some(implementation),
         };

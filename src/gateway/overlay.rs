@@ -95,6 +95,7 @@ impl Catalogue {
                 });
             }
         }
+        problems.extend(said.iter().flat_map(check_scales));
         let whole: Option<Implementation> = merged(known.as_deref(), part);
         let one = match (problems.is_empty(), whole, known) {
             (true, Some(mut one), _) => {
@@ -114,6 +115,22 @@ impl Catalogue {
         self.implementations.insert(name.to_owned(), one);
         problems
     }
+}
+
+/// Factors of weights that would be passed over.
+fn check_scales(said: &Implementation) -> Vec<Problem> {
+    let range = Implementation::LEAST_SCALE..=Implementation::MOST_SCALE;
+    let records = said.capabilities.iter().enumerate();
+    let wrong = records.filter_map(|(index, record)| {
+        let scale = record.weight_scale.filter(|scale| !range.contains(scale))?;
+        let at = FieldPath::root().key("capabilities").index(index);
+        let (least, most) = range.clone().into_inner();
+        let message = format!("must be from {least} to {most}, found {scale}");
+        let hint = "100 % times this is written as a weight, which may be 1000000 at most; less \
+                    looks like weights that somebody wrote by hand";
+        Some(Problem::error(at.key("weightScale"), message).hint(hint))
+    });
+    wrong.collect()
 }
 
 /// What a file says by itself, and what does not fit: nothing is passed over.
@@ -228,6 +245,7 @@ impl Checking<'_> {
         self.metric(metric, at.key("metric"));
         self.metric(counter.completed.as_deref(), at.key("completed"));
         self.metric(counter.failed_metric.as_deref(), at.key("failedMetric"));
+        self.metric(counter.good_metric.as_deref(), at.key("goodMetric"));
         self.selector(Some(&counter.selector), &at.key("where"));
         self.selector(counter.failed.as_ref(), &at.key("failed"));
         self.selector(counter.good.as_ref(), &at.key("good"));
@@ -324,6 +342,11 @@ fn check_whole(set: &QuerySet, at: &FieldPath) -> Option<Problem> {
                 let hint = "metric is the counter, where its label matchers";
                 return Some(Problem::error(at, "is missing").hint(hint));
             }
+        }
+        if counter.good_metric.is_some() && counter.failed_metric.is_none() {
+            let at = at.key("requests").key("goodMetric");
+            let problem = Problem::error(at, "has no effect without `failedMetric`");
+            return Some(problem.hint("name the counter of those that failed, too"));
         }
     }
     let metrics = [

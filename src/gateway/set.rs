@@ -106,6 +106,10 @@ pub struct Counter {
     pub failed: Option<String>,
     /// A counter of those that failed, of the same selector, where it is another one.
     pub failed_metric: Option<String>,
+    /// A counter of those that did not, beside `failed_metric`, of the same selector:
+    /// both together are all that count then. Else `metric` does, which may hold
+    /// requests under way and such that nobody waited for.
+    pub good_metric: Option<String>,
     /// Label matchers of those that did not, where that is easier to say.
     pub good: Option<String>,
     /// A counter of all requests that is there from the first one on, of the same

@@ -6,7 +6,7 @@
 //!
 //! | Name | Value |
 //! |---|---|
-//! | `namespace` | namespace of the route and its backends |
+//! | `namespace` | where the Canary, its routes and its Services are |
 //! | `target` | workload of the backend, as it is in the cluster |
 //! | `other` | the other workload, when its name goes on where that of this one ends: `podinfo-primary` for `podinfo`; else empty |
 //! | `service` | Service of the backend |
@@ -122,14 +122,22 @@ impl<'a> Shaping<'a> {
         } = counter;
         let sum = |matcher: &str| self.sum("rate", metric, selector, matcher);
         let of = |matcher: &Option<String>| matcher.as_deref().map(sum).transpose();
+        let failed = match &counter.failed_metric {
+            Some(failed) => Some(self.sum("rate", failed, selector, "")?),
+            None => of(&counter.failed)?,
+        };
+        let all = match (&counter.good_metric, &failed) {
+            (Some(good), Some(failed)) => {
+                let good = self.sum("rate", good, selector, "")?;
+                format!("(({failed}) or vector(0)) + ({good})")
+            }
+            _ => sum("")?,
+        };
         let parts = Parts {
-            all: sum("")?,
+            all,
             good: of(&counter.good)?,
             strict: self.strict(counter)?,
-            failed: match &counter.failed_metric {
-                Some(failed) => Some(self.sum("rate", failed, selector, "")?),
-                None => of(&counter.failed)?,
-            },
+            failed,
         };
         #[derive(Serialize)]
         struct Parts {

@@ -15,7 +15,7 @@ pub const DEFAULT_WEIGHT: i64 = 1;
 
 /// The least number that percent are multiplied with before they are written, if at
 /// all; see [`scaled`].
-const LEAST_SCALE: i64 = 1000;
+const LEAST_SCALE: i64 = crate::gateway::Implementation::LEAST_SCALE;
 
 /// The weights to write for two shares, for a gateway that divides weights once more
 /// and would round them away: 90 and 10 as 90000 and 10000 for a `scale` of 1000.

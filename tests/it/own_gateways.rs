@@ -136,6 +136,33 @@ empty: {about: nothing}
 }
 
 #[test]
+fn a_factor_of_weights_is_in_its_range() {
+    let world = world();
+    for (scale, fits) in [
+        (100, false),
+        (999, false),
+        (1000, true),
+        (10_000, true),
+        (10_001, false),
+    ] {
+        let text = format!("{IMPLEMENTATION}capabilities:\n- weightScale: {scale}\n");
+        world.put(".weirkeeper/gateways/sluice.yaml", text);
+        let found = rollout(&inventory(&world));
+        let Err(error) = found else {
+            assert!(fits, "{scale}");
+            assert_eq!(found.unwrap().gateway.weight_scale(), scale);
+            continue;
+        };
+        assert!(!fits, "{scale}: {error}");
+        let told = &error.diagnostics()[0];
+        let place = ".weirkeeper/gateways/sluice.yaml:5:16";
+        assert_eq!(told.location().as_deref(), Some(place));
+        let message = format!("must be from 1000 to 10000, found {scale}");
+        assert!(told.message.contains(&message), "{}", told.message);
+    }
+}
+
+#[test]
 fn only_who_uses_it_suffers() {
     let world = world();
     let broken = SET.replace("{metric: envoy_cluster_upstream_rq_sum", "{metrics: x");

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::*;
 use crate::api::{BuiltIn, Metric};
 use crate::gateway::catalogue::GATEWAYS;
-use crate::gateway::{Backend, Catalogue, Confidence, Implementation, Place, Question, Side, Site};
+use crate::gateway::{
+    Backend, Beside, Catalogue, Confidence, Implementation, Place, Question, Side, Site,
+};
 
 const METRICS: &str =
     "metrics: [{name: request-success-rate, interval: 5m, thresholdRange: {min: 99}}]";
@@ -120,7 +122,8 @@ fn the_data_is_sound() {
             let some = version::Version::new(1, 0, 0);
             assert!(version::matches(versions, &some).is_some(), "{name}");
             let scale = record.weight_scale.unwrap_or(Implementation::LEAST_SCALE);
-            assert!(scale >= Implementation::LEAST_SCALE, "{name}");
+            let range = Implementation::LEAST_SCALE..=Implementation::MOST_SCALE;
+            assert!(range.contains(&scale), "{name}");
         }
         let refused = one.refused.as_ref();
         let is_refused = refused.is_some_and(|refused| refused.what == Refused::Everything);
@@ -691,4 +694,91 @@ capabilities:
         ..http("contour", &weighted(""))
     };
     assert_eq!(gateway.weight_scale(), 1000);
+}
+
+#[test]
+fn every_implementation_on_the_way_has_to_do_it() {
+    let catalogue = Catalogue::builtin();
+    let beside = |name: &str| Beside {
+        implementation: catalogue.implementation(name).unwrap(),
+        class: None,
+    };
+    let mirrored = canary("stepWeight: 1, mirror: true", "");
+    let gateway = Gateway {
+        beside: vec![beside("traefik"), beside("kong")],
+        ..http("contour", &mirrored)
+    };
+    let told = told(&gateway, &mirrored);
+    let is_mirror = |text: &str| {
+        format!("error spec.analysis.mirror: needs copies of requests, which {text} does not")
+    };
+    assert!(told[0].starts_with(&is_mirror("Traefik")), "{told:#?}");
+    assert!(told[1].starts_with(&is_mirror("Kong")), "{told:#?}");
+    assert_eq!(gateway.weight_scale(), 1000);
+    assert_eq!(http("contour", &mirrored).weight_scale(), 1);
+    let sure = canary(
+        "stepWeight: 1, mirror: true",
+        "gitops: {gateway: {assume: {mirror: true}}}",
+    );
+    assert_eq!(self::told(&gateway, &sure), [""; 0]);
+    let gateway = Gateway {
+        beside: vec![beside("emissary")],
+        ..gateway
+    };
+    only(
+        &gateway,
+        &mirrored,
+        "error spec.service: Emissary-ingress cannot carry a release",
+    );
+}
+
+#[test]
+fn a_dot_in_the_name_of_a_route_hides_it_from_envoy() {
+    let mut dotted = place("HTTPRoute", true);
+    for site in &mut dotted.canary.sites {
+        site.route = "podinfo.internal".to_owned();
+    }
+    let plain = weighted("");
+    let told =
+        |name: &str, canary: &Canary| told(&known(name, canary, None, dotted.clone()), canary);
+    let found = told("envoy-gateway", &plain);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with(
+            "error spec.analysis.metrics: cannot be measured with the query set envoy-gateway:"
+        ),
+        "{found:#?}"
+    );
+    assert_eq!(told("contour", &plain), [""; 0]);
+    assert_eq!(
+        told("envoy-gateway", &canary("stepWeight: 10", "")),
+        [""; 0]
+    );
+    let merged = weighted("gitops: {gateway: {querySet: envoy-gateway-merged}}");
+    assert_eq!(told("envoy-gateway", &merged), [""; 0]);
+}
+
+#[test]
+fn what_nothing_needs_has_no_effect() {
+    let assumed = assuming("mirrorPercent: true");
+    only(
+        &http("contour", &assumed),
+        &assumed,
+        "warning spec.gitops.gateway.assume.mirrorPercent: `mirrorPercent` has no effect",
+    );
+}
+
+#[test]
+fn a_record_of_the_data_is_by_version() {
+    let traefik = Catalogue::builtin().implementation("traefik").unwrap();
+    let grpc = |version| {
+        let version = version::read(version);
+        traefik
+            .answer(Capability::GrpcWeights, version.as_ref(), None)
+            .is
+    };
+    assert_eq!(
+        [grpc("3.1.7"), grpc("3.2.0"), grpc("")],
+        [Support::No, Support::Yes, Support::Yes]
+    );
 }

@@ -10,7 +10,9 @@ use super::{Rollout, RouteSite};
 use crate::api::{FieldPath, Problem, closest};
 use crate::diagnostic::Diagnostic;
 use crate::error::Result;
-use crate::gateway::{Catalogue, Gateway, Implementation, Place, Side, Site, is_measured, review};
+use crate::gateway::{
+    Beside, Catalogue, Gateway, Implementation, Place, Side, Site, is_measured, review,
+};
 use crate::repo::inventory::{class_of, controller_of};
 use crate::repo::manifest::Manifest;
 
@@ -42,8 +44,9 @@ impl From<String> for Unknown {
 }
 
 /// Finds the gateway of a Canary: the one that it names, else the one whose controller
-/// the GatewayClass of the routes' Gateways names. The repository is searched for
-/// Gateways at most once, and not when the Canary names its gateway.
+/// the GatewayClass of the routes' Gateways names. One counts for metrics; the
+/// others that the routes attach to are kept beside it. The repository is searched for
+/// Gateways at most once.
 ///
 /// # Errors
 /// When a file cannot be read from its origin.
@@ -53,9 +56,11 @@ pub(super) fn choose(search: &Search<'_>, routes: &[RouteSite], primary: &str) -
     let gitops = search.canary.spec.gitops();
     let spec = gitops.gateway.clone().unwrap_or_default();
     let mut problems = Vec::new();
+    let led = lead(search, &catalogue, routes)?;
+    let beside = led.beside(spec.implementation.as_deref());
     let known = match &spec.implementation {
         Some(name) => named(&catalogue, name, &mut problems),
-        None => by_class(search, &catalogue, routes, &mut problems)?,
+        None => by_class(search, led, &mut problems),
     };
     let mut gateway = match known {
         Ok(known) => {
@@ -77,6 +82,7 @@ pub(super) fn choose(search: &Search<'_>, routes: &[RouteSite], primary: &str) -
             }
         }
     };
+    gateway.beside = beside;
     if let Some(name) = &spec.query_set {
         match catalogue.set(name) {
             Some(set) => gateway.set = Some(set),
@@ -159,16 +165,67 @@ fn named(catalogue: &Catalogue, name: &str, problems: &mut Vec<Problem>) -> Resu
     })
 }
 
-/// The implementation that the GatewayClasses tell.
-fn by_class(
-    search: &Search<'_>,
-    catalogue: &Catalogue,
-    routes: &[RouteSite],
-    problems: &mut Vec<Problem>,
-) -> Result<Result<Known, Unknown>> {
+/// What the parents of the routes lead to.
+#[derive(Default)]
+struct Led {
+    known: Vec<Known>,
+    unknown: Vec<Unknown>,
+    meshes: BTreeSet<String>,
+}
+
+impl Led {
+    /// What tells apart by what requests are served: GatewayClasses of one
+    /// implementation may differ.
+    fn names(&self) -> BTreeSet<String> {
+        let names = self.known.iter().map(|one| match &one.class {
+            Some(class) if one.implementation.classes.contains(class) => {
+                format!("{} ({class})", one.implementation.name)
+            }
+            Some(_) | None => one.implementation.name.clone(),
+        });
+        names.chain(self.meshes.iter().cloned()).collect()
+    }
+
+    /// The implementations that are not the one whose metrics count. A name that the
+    /// Canary gives to its only parent says what that is, whatever its class tells.
+    fn beside(&self, named: Option<&str>) -> Vec<Beside> {
+        let is_single = match named {
+            Some(_) => self.names().len() + self.unknown.len() <= 1,
+            None => self.names().len() <= 1,
+        };
+        if is_single {
+            return Vec::new();
+        }
+        let mut found = Vec::<Beside>::new();
+        for one in &self.known {
+            let (implementation, class) = (&one.implementation, &one.class);
+            let by_class = class
+                .as_ref()
+                .filter(|it| implementation.classes.contains(it));
+            let is_known = found.iter().any(|other| {
+                other.implementation.name == implementation.name
+                    && (by_class.is_none() || other.class == *class)
+            });
+            if !is_known && named != Some(implementation.name.as_str()) {
+                found.push(Beside {
+                    implementation: implementation.clone(),
+                    class: class.clone(),
+                });
+            }
+        }
+        found
+    }
+}
+
+/// Follows the parents of the routes to implementations.
+fn lead(search: &Search<'_>, catalogue: &Catalogue, routes: &[RouteSite]) -> Result<Led> {
     let gateways = search.inventory.gateways()?;
-    let (mut known, mut unknown) = (Vec::<Known>::new(), Vec::<Unknown>::new());
-    let mut meshes = BTreeSet::new();
+    let mut led = Led::default();
+    let Led {
+        known,
+        unknown,
+        meshes,
+    } = &mut led;
     for parent in parents(search, routes) {
         match parent.kind.as_str() {
             "Gateway" => {}
@@ -196,15 +253,12 @@ fn by_class(
             }
         }
     }
-    // GatewayClasses of one implementation may be measured in other ways.
-    let names = known.iter().map(|one| match &one.class {
-        Some(class) if one.implementation.classes.contains(class) => {
-            format!("{} ({class})", one.implementation.name)
-        }
-        Some(_) | None => one.implementation.name.clone(),
-    });
-    let mut names: BTreeSet<String> = names.collect();
-    names.extend(meshes.iter().cloned());
+    Ok(led)
+}
+
+/// The implementation that the GatewayClasses tell.
+fn by_class(search: &Search<'_>, led: Led, problems: &mut Vec<Problem>) -> Result<Known, Unknown> {
+    let names = led.names();
     if names.len() > 1 && is_measured(search.canary) {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let path = FieldPath::root().key("spec").key("service");
@@ -217,15 +271,16 @@ fn by_class(
         problems.push(Problem::error(path, message).hint(hint));
     }
     if names.len() > 1 {
-        return Ok(Err("the route attaches to several".to_owned().into()));
+        return Err("the route attaches to several".to_owned().into());
     }
+    let mut meshes = led.meshes;
     if let Some(mesh) = meshes.pop_first() {
-        return Ok(Err(format!("the route attaches to {mesh}").into()));
+        return Err(format!("the route attaches to {mesh}").into());
     }
-    Ok(known.into_iter().next().ok_or_else(|| {
+    led.known.into_iter().next().ok_or_else(|| {
         let nothing = || "the route attaches to no Gateway".to_owned().into();
-        unknown.into_iter().next().unwrap_or_else(nothing)
-    }))
+        led.unknown.into_iter().next().unwrap_or_else(nothing)
+    })
 }
 
 /// `infra/web`.

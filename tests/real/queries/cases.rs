@@ -93,6 +93,10 @@ impl Fixture {
                 all.push((series(&self.requests, &[labels]), flow.all.clone()));
                 let samples = flow.failed.clone().unwrap_or_else(|| "0+0x60".to_owned());
                 all.push((series(failed, &[labels]), samples));
+                if let Some(good) = &self.good_metric {
+                    let samples = flow.good.clone().unwrap_or_else(|| "0+0x60".to_owned());
+                    all.push((series(good, &[labels]), samples));
+                }
             }
             None => {
                 let mut add = |more: Option<&String>, samples: &Option<String>| {
@@ -315,6 +319,16 @@ pub(super) fn cases_of(set: &QuerySet, fixture: &Fixture) -> Vec<Case> {
         idle.push(canary.is_nan("request-duration"));
     }
     add("idle", Some(Flow::idle()), idle);
+    if fixture.good_metric.is_some() {
+        // As many again are under way, or nobody waited for them.
+        let flow = Flow {
+            all: steady(210),
+            each: None,
+            ..Flow::steady(100, 5)
+        };
+        let asked = canary.is("request-success-rate", Some(95.238));
+        add("without an end", Some(flow), vec![asked]);
+    }
     if fixture.failed_metric.is_none() {
         for (name, flow, success) in beginnings(fixture) {
             add(

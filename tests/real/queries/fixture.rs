@@ -31,6 +31,8 @@ pub(super) struct Fixture {
     pub(super) failed: Vec<String>,
     /// A counter of those that failed, where it is another one: then `requests` counts all.
     pub(super) failed_metric: Option<String>,
+    /// A counter of those that did not, beside it: both together are what counts.
+    pub(super) good_metric: Option<String>,
     /// A counter of all that is there from the first one on.
     pub(super) completed: Option<String>,
     /// Does that show failures whose counters have only just begun?

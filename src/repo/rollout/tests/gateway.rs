@@ -217,6 +217,58 @@ fn a_route_of_several_gateways_has_to_be_told() {
 }
 
 #[test]
+fn what_a_canary_needs_has_to_be_there_on_each_gateway() {
+    let classes = [
+        class("main", "projectcontour.io/gateway-controller"),
+        class("other", "traefik.io/gateway-controller"),
+    ]
+    .join("---\n");
+    let second = gateway("second", "prod", "other");
+    let both = route("{name: edge}, {name: second}");
+    let files = [
+        ("apps/shop/route.yaml", both.as_str()),
+        ("infra/edge.yaml", WEB),
+        ("infra/second.yaml", second.as_str()),
+        ("infra/classes.yaml", classes.as_str()),
+    ];
+    let told = |more: &str, measured: bool, texts: &[(&str, &str)]| {
+        let text = canary(more).replace("stepWeight: 50,", "stepWeight: 50, mirror: true,");
+        let text = match measured {
+            true => text,
+            false => text.replace(", metrics: [{name: request-success-rate, interval: 1m, thresholdRange: {min: 99}}]", ""),
+        };
+        let deployment = deployment();
+        let files = with(&text, &deployment, texts);
+        match try_resolve("apps/shop/canary.yaml", &files) {
+            Ok(_) => Vec::new(),
+            Err(error) => error
+                .diagnostics()
+                .iter()
+                .map(|it| it.message.clone())
+                .collect::<Vec<_>>(),
+        }
+    };
+    let is_traefik = |told: Vec<String>| {
+        let message = "needs copies of requests, which Traefik does not have";
+        assert!(told.iter().any(|text| text.contains(message)), "{told:?}");
+    };
+    is_traefik(told("", false, &files));
+    is_traefik(told(
+        "  gitops: {gateway: {implementation: contour}}",
+        true,
+        &files,
+    ));
+    let sure = "  gitops: {gateway: {implementation: contour, assume: {mirror: true}}}";
+    assert_eq!(told(sure, true, &files), [""; 0]);
+    // One Gateway only: the Canary knows better than its class.
+    let one = route("{name: second}");
+    let files = [("apps/shop/route.yaml", one.as_str()), files[2], files[3]];
+    is_traefik(told("", false, &files));
+    let named = "  gitops: {gateway: {implementation: contour}}";
+    assert_eq!(told(named, true, &files), [""; 0]);
+}
+
+#[test]
 fn each_cluster_has_its_own() {
     let contour = class("main", "projectcontour.io/gateway-controller");
     let cilium = class("main", "io.cilium/gateway-controller");
