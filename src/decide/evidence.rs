@@ -1,6 +1,8 @@
 //! Evidence that metrics tell something: do the series exist, and do the counts agree
 //! with what was committed?
 
+use jiff::SignedDuration;
+
 use super::Reading;
 use crate::api::{Analysis, parse_duration};
 
@@ -18,6 +20,11 @@ pub struct Wiring {
     pub measured_at: String,
     /// Do counters begin with the first requests that they count? Then these are missed.
     pub late: bool,
+    /// How late values come at most.
+    pub lag: SignedDuration,
+    /// Did the canary's series count the primary's requests before the canary was
+    /// exposed? So it is where a rule is known by its position alone.
+    pub reused: bool,
     /// Do the weights of the route decide about every request that is counted? Not when
     /// a rule leads to one of the two alone, nor when the metrics also count requests
     /// that do not come by the route.

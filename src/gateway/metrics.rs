@@ -1,10 +1,12 @@
 //! What speaks against the built-in metrics of a Canary on its gateway.
 
 use super::{
-    Backend, Capability, Confidence, Duration, Gateway, Place, QuerySet, Question, Reason, Support,
-    Untold, untold,
+    Backend, Capability, Confidence, Duration, Gateway, MeasuredBy, Place, QuerySet, Question,
+    Reason, Support, Untold, untold,
 };
-use crate::api::{BuiltIn, Canary, FieldPath, Metric, Problem, Strategy, parse_duration};
+use crate::api::{
+    AppliedFrom, BuiltIn, Canary, FieldPath, Metric, Problem, Strategy, parse_duration,
+};
 
 /// What speaks against them; nothing when the analysis asks for none.
 pub(super) fn review(gateway: &Gateway, canary: &Canary) -> Vec<Problem> {
@@ -26,6 +28,9 @@ pub(super) fn review(gateway: &Gateway, canary: &Canary) -> Vec<Problem> {
     let mut found = Vec::new();
     found.extend(review.is_unknown(first));
     found.extend(review.copies(first));
+    found.extend(review.nothing_comes(first));
+    found.extend(review.too_often());
+    found.extend(review.unseen_primary());
     for (path, metric) in &asked {
         found.extend(review.one(path, metric));
         found.extend(review.interval(path, metric));
@@ -167,6 +172,77 @@ impl Review<'_> {
             ),
         };
         Some(Problem::error(path.key("name"), message).hint(hint))
+    }
+
+    /// Blue/green sends the canary nothing before it is judged, and who counts only what
+    /// comes by the route counts nothing.
+    fn nothing_comes(&self, path: &FieldPath) -> Option<Problem> {
+        let analysis = self.canary.spec.analysis.as_ref()?;
+        let is_idle = analysis.strategy() == Strategy::BlueGreen && !analysis.mirrors();
+        if !is_idle || self.set.by == MeasuredBy::Workload || self.set.all_callers {
+            return None;
+        }
+        let message = format!(
+            "never has data: in blue/green without `mirror` no request comes to the canary by the \
+             gateway, which is what the query set {} counts",
+            self.set.name
+        );
+        let mut instead = self.others(|set| set.by == MeasuredBy::Workload);
+        if !instead.iter().any(|name| name == "application") {
+            instead.insert(0, "application".to_owned());
+        }
+        let sets = instead.join(" or ");
+        let mut hint =
+            format!("measure what reaches the workload, with spec.gitops.gateway.querySet: {sets}");
+        let has_mirror = match self.gateway.assumed(self.canary, Capability::Mirror) {
+            Some(assumed) => assumed,
+            None => self.gateway.answer(Capability::Mirror).is == Support::Yes,
+        };
+        if has_mirror && !self.set.blind_to_mirror {
+            hint.push_str("; or copy requests to the canary, with `mirror: true`");
+        }
+        Some(Problem::error(path.key("name"), message).hint(hint))
+    }
+
+    /// Steps that follow each other before the values of the first are there.
+    fn too_often(&self) -> Option<Problem> {
+        let lag = self.set.lag.as_deref()?;
+        let analysis = self.canary.spec.analysis.as_ref()?;
+        let path = FieldPath::root().key("spec").key("analysis");
+        let path = match analysis.interval.is_some() {
+            true => path.key("interval"),
+            false => path,
+        };
+        let name = &self.set.name;
+        if let Err(error) = parse_duration(lag) {
+            let message = format!("the query set {name} says `lag: {lag}`: {error}");
+            return Some(Problem::error(path, message).hint("write it as a duration, 210s"));
+        }
+        let least = self.set.least_interval.as_deref()?;
+        let too_often = analysis.interval() < parse_duration(least).ok()?;
+        let message = format!(
+            "is less than the {least} that the query set {name} needs: its values come up to {lag} \
+             late, and the next step would be decided on what was before this one"
+        );
+        let hint = format!("set `interval: {least}` or more for the analysis");
+        too_often.then(|| Problem::error(path, message).hint(hint))
+    }
+
+    /// The canary's rule is told by a position at which the primary was served, and
+    /// nobody knows when the cluster took the step over.
+    fn unseen_primary(&self) -> Option<Problem> {
+        let analysis = self.canary.spec.analysis.as_ref()?;
+        let is_at_risk = self.set.when.own_rule == Some(true)
+            && analysis.strategy() == Strategy::AbTesting
+            && self.canary.spec.gitops().applied_from() == AppliedFrom::None;
+        let path = FieldPath::root().key("spec").key("analysis").key("match");
+        let message = format!(
+            "may be judged by the primary's requests: the query set {} knows the canary's rule by \
+             its position, which is the primary's until the cluster has applied the first step",
+            self.set.name
+        );
+        let hint = "set spec.gitops.applied, so that each step waits until the cluster runs it";
+        is_at_risk.then(|| Problem::warning(path, message).at_key().hint(hint))
     }
 
     /// Other sets of the implementation, by name.
@@ -344,7 +420,68 @@ impl Separable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Unit;
+    use crate::gateway::{Catalogue, Unit};
+
+    /// What is said about a Canary with this analysis and `spec.gitops` that uses a set.
+    fn told(set: &str, analysis: &str, gitops: &str) -> Vec<String> {
+        let metrics = "[{name: request-success-rate, interval: 5m, thresholdRange: {min: 99}}]";
+        let text = format!(
+            "{{apiVersion: flagger.app/v1beta1, kind: Canary, metadata: {{name: podinfo}}, spec: \
+             {{targetRef: {{kind: Deployment, name: podinfo}}, gitops: {{{gitops}}}, \
+             service: {{port: 80}}, analysis: {{threshold: 1, metrics: {metrics}, {analysis}}}}}}}"
+        );
+        let canary: Canary = serde_yaml::from_str(&text).unwrap();
+        let catalogue = Catalogue::builtin();
+        let contour = catalogue.implementation("contour").unwrap();
+        let why = (String::new(), Place::default());
+        let mut gateway = Gateway::known(catalogue, contour, None, &canary, why);
+        gateway.set = catalogue.set(set);
+        let found = review(&gateway, &canary).into_iter();
+        let found = found.map(|one| (one.is_error(), one.path.to_string(), one));
+        let told = found.map(|(is_error, path, one)| format!("{is_error} {path} {}", one.message));
+        told.collect()
+    }
+
+    #[test]
+    fn blue_green_without_copies_has_no_data_at_a_gateway() {
+        let nothing: [&str; 0] = [];
+        let found = told("contour", "iterations: 3", "");
+        let [one] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert!(one.starts_with("true spec.analysis.metrics[0].name never has data"));
+        assert_eq!(told("contour", "iterations: 3, mirror: true", ""), nothing);
+        assert_eq!(told("contour", "stepWeight: 10", ""), nothing);
+        // Who counts every caller counts a load test.
+        assert_eq!(told("istio", "iterations: 3", ""), nothing);
+        assert_eq!(told("application", "iterations: 3", ""), nothing);
+    }
+
+    #[test]
+    fn steps_wait_for_values_that_come_late() {
+        let nothing: [&str; 0] = [];
+        let found = told("gke-global", "stepWeight: 10, interval: 1m", "");
+        let [one] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert!(one.starts_with("true spec.analysis.interval is less than the 5m"));
+        let enough = "stepWeight: 10, interval: 5m";
+        assert_eq!(told("gke-global", enough, ""), nothing);
+    }
+
+    #[test]
+    fn who_judges_by_a_rule_should_know_when_it_is_there() {
+        let nothing: [&str; 0] = [];
+        let test = "iterations: 3, match: [{headers: {x: {exact: y}}}]";
+        let found = told("kong-rule", test, "");
+        let [one] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert!(one.starts_with("false spec.analysis.match may be judged by the primary's"));
+        let applied = "applied: {from: delay, delay: 5m}";
+        assert_eq!(told("kong-rule", test, applied), nothing);
+        assert_eq!(told("contour", test, ""), nothing);
+    }
 
     #[test]
     fn bounds_that_buckets_cannot_tell() {

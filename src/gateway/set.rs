@@ -48,6 +48,12 @@ pub struct QuerySet {
     /// Do counters begin with the first request that they count? Then the first
     /// ones are missed.
     pub late: bool,
+    /// Are callers counted that do not come by the route? Then the weights do not say
+    /// what share the canary gets.
+    pub all_callers: bool,
+    /// How late values come at most, as a duration: `210s`. Without one they are there
+    /// with the next scrape.
+    pub lag: Option<String>,
     /// Queries in place of the usual ones, by name: `request-success-rate`,
     /// `request-duration`, `request-duration-average`, `request-retry-rate`,
     /// `requests`, `series`, `buckets`.

@@ -17,6 +17,7 @@ fn started(analysis: &str) -> World {
         measured_at: "the gateway".to_owned(),
         late: true,
         divided: true,
+        ..Wiring::default()
     });
     world.reading = Reading::Value(100.0);
     world.missed = Reading::Value(100.0);
@@ -450,4 +451,81 @@ fn no_data_may_still_be_asked_to_hold() {
         plan.reasons,
         ["no data: request-success-rate no series (min 99)"]
     );
+}
+
+/// A canary whose rule stands where one of the primary's stood, exposed just now; the
+/// metrics look back five minutes.
+fn exposed_in_own_rule() -> World {
+    let mut world = started("threshold: 2, iterations: 3, match: [{headers: {x: {exact: y}}}]");
+    world.facts.evidence.as_mut().unwrap().reused = true;
+    let analysis = world.canary.spec.analysis.as_mut().unwrap();
+    analysis.metrics.as_mut().unwrap()[0].interval = Some("5m".to_owned());
+    assert_eq!(world.tick().action, Action::Advanced);
+    world
+}
+
+#[test]
+fn what_may_be_the_primarys_is_not_believed() {
+    for (reading, value) in [(50.0, "50"), (100.0, "100")] {
+        let mut world = exposed_in_own_rule();
+        world.reading = Reading::Value(reading);
+        world.missed = Reading::Value(reading);
+        let plan = is_held(&mut world);
+        assert_eq!(plan.measurements[0].verdict, Verdict::NoData);
+        assert_eq!(plan.measurements[0].value(), value);
+        assert!(plan.reasons[0].contains("counted the primary's requests before"));
+        // Neither do checks count that nobody came for.
+        world.wait(60);
+        is_held(&mut world);
+    }
+}
+
+#[test]
+fn what_is_the_canarys_own_is_believed() {
+    let mut world = exposed_in_own_rule();
+    world.wait(240);
+    assert_eq!(world.tick().action, Action::Advanced);
+    // The canary's rule served nobody else since.
+    world.reading = Reading::Value(50.0);
+    assert_eq!(world.tick().action, Action::Halted);
+    let mut world = exposed_in_own_rule();
+    world.wait(240);
+    world.reading = Reading::Value(50.0);
+    assert_eq!(world.tick().action, Action::Halted);
+}
+
+#[test]
+fn a_rule_that_is_not_applied_is_the_primarys() {
+    let mut world = exposed_in_own_rule();
+    world.gitops("applied: {from: delay, delay: 1m}");
+    world.applied = Some(Applied::NotYet("not applied".to_owned()));
+    world.reading = Reading::Value(50.0);
+    for _ in 0..10 {
+        is_held(&mut world);
+    }
+}
+
+#[test]
+fn values_that_come_late_hold_what_goes_on_and_not_what_goes_back() {
+    let late = || {
+        let mut world = started("threshold: 1, stepWeights: [5, 10, 50]");
+        world.facts.evidence.as_mut().unwrap().lag = jiff::SignedDuration::from_secs(90);
+        world.tick();
+        assert_eq!(world.traffic(), Traffic::canary(5));
+        world.evidence = counted(50.0, 950.0);
+        world
+    };
+    let mut world = late();
+    let plan = is_held(&mut world);
+    assert!(plan.reasons[0].contains("too new"), "{:?}", plan.reasons);
+    world.reading = Reading::Empty;
+    is_held(&mut world);
+    // Two minutes and a half after the step: nothing is late any more.
+    world.reading = Reading::Value(100.0);
+    let plan = world.tick();
+    assert_eq!(plan.action, Action::Advanced, "{:?}", plan.reasons);
+    let mut world = late();
+    world.reading = Reading::Value(50.0);
+    assert_eq!(world.tick().action, Action::Halted);
+    assert_eq!(world.tick().action, Action::RolledBack);
 }

@@ -3,6 +3,7 @@
 use super::evidence::Findings;
 use super::gates::said;
 use super::late::Missed;
+use super::settle::distrust;
 use super::{Ask, Stage, Tick};
 use crate::api::WebhookType;
 use crate::decide::{
@@ -197,6 +198,9 @@ impl Tick<'_> {
             let mut measured = judge(metric, *source, self.metric_answer(probe)?, requests);
             if *source == MetricSource::Builtin {
                 findings.excuse(&mut measured);
+                if self.may_be_primarys(self.now) {
+                    distrust(&mut measured);
+                }
             }
             Some(measured)
         };

@@ -95,6 +95,9 @@ impl Tick<'_> {
                  counted, the next interval is judged"
                     .to_owned(),
             );
+        } else if let Some(why) = self.unsettled() {
+            findings.excuses = true;
+            findings.holds.push(why);
         } else if let Some(share) = self.share() {
             let holds = self.gitops.observed_share == ObservedShare::Hold;
             if share.is_off() {
@@ -156,7 +159,7 @@ impl Tick<'_> {
             && waited <= longest.saturating_mul(NEW_SERIES)
     }
 
-    fn window(&self) -> SignedDuration {
+    pub(super) fn window(&self) -> SignedDuration {
         let window = evidence_window(&self.analysis).unwrap_or(Metric::INTERVAL);
         parse_duration(window).unwrap_or_default()
     }
@@ -177,7 +180,7 @@ impl Tick<'_> {
         let Routed::Even(traffic) = self.routed else {
             return None;
         };
-        let same = self.now.duration_since(self.base()?) >= self.window();
+        let same = self.now.duration_since(self.base()?) >= self.settling();
         if traffic.canary <= 0 || traffic.mirrored || !same {
             return None;
         }

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Tick;
+use super::settle::distrust;
 use crate::api::{GateStatus, Phase};
 use crate::decide::{
     Answer, Late, Measurement, MetricAnswer, MetricSource, Probe, Reading, Times, judge, windows,
@@ -89,7 +90,7 @@ impl Tick<'_> {
         for (position, at) in times.iter().enumerate() {
             let mut measured = probes
                 .iter()
-                .filter_map(|probe| self.missed_measurement(probe, position));
+                .filter_map(|probe| self.missed_measurement(probe, position, at));
             let Some(failed) = measured.find(Measurement::fails) else {
                 continue;
             };
@@ -101,7 +102,12 @@ impl Tick<'_> {
         missed
     }
 
-    fn missed_measurement(&self, probe: &Probe, position: usize) -> Option<Measurement> {
+    fn missed_measurement(
+        &self,
+        probe: &Probe,
+        position: usize,
+        at: Timestamp,
+    ) -> Option<Measurement> {
         let Probe::Missed {
             index,
             source: Some(source),
@@ -127,6 +133,9 @@ impl Tick<'_> {
         let mut measured = judge(metric, *source, &answer, requests.as_ref());
         if *source == MetricSource::Builtin {
             self.excuse_missed(&mut measured);
+            if self.may_be_primarys(at) {
+                distrust(&mut measured);
+            }
         }
         Some(measured)
     }

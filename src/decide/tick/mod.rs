@@ -10,6 +10,7 @@ mod news;
 mod parts;
 mod people;
 mod route;
+mod settle;
 mod stages;
 mod strategies;
 

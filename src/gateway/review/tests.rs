@@ -258,7 +258,7 @@ fn told_of(name: &str, canary: &Canary) -> Vec<String> {
 fn a_rule_of_its_own_or_filters_or_a_named_set_are_ways_out() {
     let tested = canary(
         &format!("iterations: 2, match: [{{headers: {{x: {{exact: '1'}}}}}}], {METRICS}"),
-        "",
+        "gitops: {applied: {from: delay, delay: 5m}}",
     );
     for (name, set) in [
         ("kong", "kong-rule"),

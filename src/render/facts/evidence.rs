@@ -1,7 +1,9 @@
 //! What is known of the metrics that judge.
 
+use jiff::SignedDuration;
 use serde_yaml::Value;
 
+use crate::api::{Strategy, parse_duration};
 use crate::decide::{Wiring, evidence_window};
 use crate::gateway::{Backend, MeasuredBy, Place, QuerySet, Question, Site};
 use crate::render::workload::get;
@@ -39,13 +41,23 @@ pub(super) fn wiring(rollout: &Rollout) -> Option<Wiring> {
         primary,
         measured_at: measured_at.to_owned(),
         late: set.late,
+        lag: lag(set),
+        // The canary's rule stands where one of the primary's stood.
+        reused: set.when.own_rule == Some(true) && analysis.strategy() == Strategy::AbTesting,
         divided: by_gateway
+            && !set.all_callers
             && is_divided(&gateway.place)
             && !rollout.routes.iter().any(|site| {
                 let route = site.manifest.as_ref();
                 route.is_some_and(|route| is_sticky(&route.value))
             }),
     })
+}
+
+/// How late its values come; what cannot be read is told by the review.
+fn lag(set: &QuerySet) -> SignedDuration {
+    let lag = set.lag.as_deref().map(parse_duration);
+    lag.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Do all rules with one of the two have the other, too, with the same weights? Else more

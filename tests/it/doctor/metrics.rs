@@ -40,7 +40,7 @@ fn contour(metrics: &str) -> World {
     for metric in [
         COMPLETED,
         "envoy_cluster_upstream_rq",
-        "envoy_cluster_retry_upstream_rq",
+        "envoy_cluster_upstream_rq_retry",
     ] {
         let primary = selector(metric, "primary");
         says(&format!("count({primary})"), Says::Value(12.0));
@@ -117,11 +117,11 @@ fn queries_values_and_series_as_text() {
         12 series: envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
           {pod="envoy-1"}
           {pod="envoy-2"}
-      retry rate, canary: ((sum(rate(envoy_cluster_retry_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) * 100
-        0 series: envoy_cluster_retry_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}
+      retry rate, canary: ((sum(rate(envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) * 100
+        0 series: envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}
         0 series: envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}
-      retry rate, primary: ((sum(rate(envoy_cluster_retry_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) * 100
-        12 series: envoy_cluster_retry_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
+      retry rate, primary: ((sum(rate(envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) * 100
+        12 series: envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
           {pod="envoy-1"}
           {pod="envoy-2"}
         12 series: envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
@@ -267,7 +267,7 @@ fn the_same_as_markdown_and_in_the_job_summary() {
     retry rate, canary:
 
     ```promql
-    ((sum(rate(envoy_cluster_retry_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) * 100
+    ((sum(rate(envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) * 100
     ```
 
     - 0 series: <code>envoy&#95;cluster&#95;retry&#95;upstream&#95;rq{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-canary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
@@ -276,7 +276,7 @@ fn the_same_as_markdown_and_in_the_job_summary() {
     retry rate, primary:
 
     ```promql
-    ((sum(rate(envoy_cluster_retry_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) * 100
+    ((sum(rate(envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) * 100
     ```
 
     - 12 series: <code>envoy&#95;cluster&#95;retry&#95;upstream&#95;rq{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-primary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
