@@ -9,17 +9,16 @@ const CANARY: &str = "apps/podinfo/canary.yaml";
 
 /// Series of the gateway for one backend; how many requests they counted.
 fn counts(world: &World, backend: &str, requests: f64) {
-    let of = |function: &str| {
-        format!(
-            "{function}(envoy_cluster_upstream_rq{{envoy_cluster_name=~\"test_podinfo-{backend}_"
-        )
-    };
-    world.prometheus.set(&of("count"), Says::Value(2.0));
-    world.prometheus.set(&of("increase"), Says::Value(requests));
+    let of = |counter: &str| format!("{counter}{{envoy_cluster_name=~\"test_podinfo-{backend}_");
+    let series = of("count(envoy_cluster_upstream_rq");
+    world.prometheus.set(&series, Says::Value(2.0));
+    let counted = of("increase(envoy_cluster_upstream_rq_completed");
+    world.prometheus.set(&counted, Says::Value(requests));
     // The success rate has all of these in it.
-    world
-        .prometheus
-        .set("envoy_cluster_upstream_rq_completed", Says::Value(99.9));
+    world.prometheus.set(
+        "rate(envoy_cluster_upstream_rq_completed",
+        Says::Value(99.9),
+    );
 }
 
 /// A release behind Contour whose next tick takes the first step.
@@ -127,9 +126,10 @@ fn failures_roll_back_whatever_the_share() {
     counts(&world, "primary", 1000.0);
     world.tick();
     counts(&world, "canary", 500.0);
-    world
-        .prometheus
-        .set("envoy_cluster_upstream_rq_completed", Says::Value(12.0));
+    world.prometheus.set(
+        "rate(envoy_cluster_upstream_rq_completed",
+        Says::Value(12.0),
+    );
     let lines = world.until("rolledBack");
     assert_eq!(lines.len(), 4, "{lines:#?}");
 }

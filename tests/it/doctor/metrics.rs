@@ -270,7 +270,7 @@ fn the_same_as_markdown_and_in_the_job_summary() {
     ((sum(rate(envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-canary_[0-9]+"}[1m]))) * 100
     ```
 
-    - 0 series: <code>envoy&#95;cluster&#95;retry&#95;upstream&#95;rq{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-canary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
+    - 0 series: <code>envoy&#95;cluster&#95;upstream&#95;rq&#95;retry{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-canary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
     - 0 series: <code>envoy&#95;cluster&#95;upstream&#95;rq{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-canary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
 
     retry rate, primary:
@@ -279,7 +279,7 @@ fn the_same_as_markdown_and_in_the_job_summary() {
     ((sum(rate(envoy_cluster_upstream_rq_retry{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) or vector(0)) / (sum(rate(envoy_cluster_upstream_rq{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}[1m]))) * 100
     ```
 
-    - 12 series: <code>envoy&#95;cluster&#95;retry&#95;upstream&#95;rq{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-primary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
+    - 12 series: <code>envoy&#95;cluster&#95;upstream&#95;rq&#95;retry{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-primary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
     - 12 series: <code>envoy&#95;cluster&#95;upstream&#95;rq{envoy&#95;cluster&#95;name=&#126;"test&#95;podinfo-primary&#95;&#91;0-9&#93;+"}</code> <code>{pod="@&#8203;all &#60;b&#62;&#124;&#96;x&#96;&#92;n::error::"}</code>
 
     </details>
@@ -307,7 +307,7 @@ fn metrics_that_are_not_wired() {
     insta::assert_snapshot!(told(&world), @r#"
     problem request-success-rate: canary no series, primary no series: the metrics are not wired, no series envoy_cluster_upstream_rq_completed{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
     - there is no series envoy_cluster_upstream_rq_completed at all
-    - switched on for Contour? Scrape the Envoy pods, not the Contour pods: port 8002, path `/stats/prometheus`. Contour's repository has an example PodMonitor; give it the label that your Prometheus selects on.
+    - switched on for Contour? The statistics are those of Envoy: let Prometheus read path `/stats/prometheus` of its pods on port 8002. Contour's own pods know nothing of the requests. If you take the PodMonitor among Contour's examples, add the label by which your Prometheus finds such objects.
     "#);
     world
         .prometheus
@@ -315,7 +315,7 @@ fn metrics_that_are_not_wired() {
     insta::assert_snapshot!(told(&world), @r#"
     problem request-success-rate: canary no series, primary no series: the metrics are not wired, no series envoy_cluster_upstream_rq_completed{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
     - of 40 series envoy_cluster_upstream_rq_completed none has envoy_cluster_name=~"test_podinfo-primary_[0-9]+"
-    - switched on for Contour? Scrape the Envoy pods, not the Contour pods: port 8002, path `/stats/prometheus`. Contour's repository has an example PodMonitor; give it the label that your Prometheus selects on.
+    - switched on for Contour? The statistics are those of Envoy: let Prometheus read path `/stats/prometheus` of its pods on port 8002. Contour's own pods know nothing of the requests. If you take the PodMonitor among Contour's examples, add the label by which your Prometheus finds such objects.
     "#);
     world
         .prometheus
@@ -323,7 +323,7 @@ fn metrics_that_are_not_wired() {
     insta::assert_snapshot!(told(&world), @r#"
     problem request-success-rate: canary no series, primary no series: the metrics are not wired, no series envoy_cluster_upstream_rq_completed{envoy_cluster_name=~"test_podinfo-primary_[0-9]+"}
     - the scrape renames the label envoy_cluster_name to exported_envoy_cluster_name: 12 series have exported_envoy_cluster_name=~"test_podinfo-primary_[0-9]+"; set `honorLabels: true` for this target, or override the query set
-    - switched on for Contour? Scrape the Envoy pods, not the Contour pods: port 8002, path `/stats/prometheus`. Contour's repository has an example PodMonitor; give it the label that your Prometheus selects on.
+    - switched on for Contour? The statistics are those of Envoy: let Prometheus read path `/stats/prometheus` of its pods on port 8002. Contour's own pods know nothing of the requests. If you take the PodMonitor among Contour's examples, add the label by which your Prometheus finds such objects.
     "#);
 }
 
@@ -336,7 +336,10 @@ fn an_application_that_is_idle() {
     world
         .prometheus
         .set("count(envoy_cluster", Says::Value(3.0));
-    insta::assert_snapshot!(told(&world), @"");
+    insta::assert_snapshot!(told(&world), @"
+    warning request-success-rate: the primary itself is beyond the bounds now: 3 (min 99)
+    - a release that is as good as the primary would be rolled back: is the primary well, and are the bounds what it can keep?
+    ");
 }
 
 #[test]
@@ -399,6 +402,8 @@ fn maxima_that_the_buckets_cannot_tell() {
             "first" => insta::assert_snapshot!(told, @"
             warning request-duration: the maximum 50 is inside of the bucket from 0 to 100 ms: the value is a guess in between
             - set the maximum to 100, or configure buckets around it
+            warning request-duration: the primary itself is beyond the bounds now: 99.9733 (max 50)
+            - a release that is as good as the primary would be rolled back: is the primary well, and are the bounds what it can keep?
             "),
             "highest" => insta::assert_snapshot!(told, @"
             warning request-duration: the maximum 1000 can never be exceeded: the highest bucket ends at 1000 ms, and what is slower counts as 1000 ms
