@@ -63,9 +63,9 @@ impl Share {
     /// Compares `canary` of `canary + primary` requests with the committed `weight`,
     /// from 0 to 1; `None` when there were none.
     ///
-    /// The share is off when it lies outside of the interval that [`TOLERANCE`] leaves
+    /// The share is off when it lies outside of the interval that a factor of 1.25 in the odds leaves
     /// around the weight, and n requests that fall to the nearest end of the interval
-    /// `p` would make it with a probability below e^-[`LIMIT`]. The bound is
+    /// `p` would make it with a probability below e^-9.2. The bound is
     /// Chernoff's, `P ≤ exp(−n·KL(x/n ‖ p))`: it needs no table, and holds for every
     /// number of requests, also for few and for weights near 0 and 1, where a normal
     /// approximation does not. Requests are taken to be independent of each other.

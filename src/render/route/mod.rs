@@ -46,7 +46,7 @@ pub struct RouteState {
     /// The cookies of session affinity.
     pub cookies: Cookies,
     /// What weights are written times with, for gateways that divide them once more;
-    /// [`weights::shares`](crate::render::weights::shares) reads them back.
+    /// [`weights::shares`] reads them back.
     pub scale: i64,
 }
 
