@@ -117,10 +117,13 @@ impl Editor<'_> {
         let recorded = canary.status.as_ref();
         let recorded = recorded.and_then(|status| status.target_replicas);
         let was_zero = get(&copied.built, &["spec", "replicas"]) == Some(&0.into());
-        let autoscaled = canary.spec.autoscaler_ref.is_some() && was_zero && recorded.is_none();
         let said = get(&copied.target.value, &["spec", "replicas"]).and_then(Value::as_i64);
+        // What a base says is there again without the patch, and no autoscaler starts from 0.
+        let stays_zero = self.is_shared(&copied.target) && said == Some(0);
+        let autoscaled = canary.spec.autoscaler_ref.is_some() && was_zero && recorded.is_none();
         let change = match replicas.filter(|_| !autoscaled) {
             _ if is_daemon_set(&copied.built) => Change::Remove(no_node()),
+            _ if stays_zero => Change::Set(replicas_path(), replicas.unwrap_or(1).max(1).into()),
             // The base says it: the patch need not.
             Some(replicas) if self.is_shared(&copied.target) && said == Some(replicas) => {
                 Change::Remove(replicas_path())

@@ -269,6 +269,69 @@ fn has_pods(workload: &Value) -> bool {
     workload["spec"].get("replicas") != Some(&0.into()) && !is_off
 }
 
+/// A whole rollout, from the first commit to the promotion of a release.
+fn rolls_out(shape: &Shape) -> Result<(), TestCaseError> {
+    let repo = shape.repo();
+    let app = |repo: &Repo| repo.find(shape.kind(), "shop").unwrap();
+    let first = repo.built(&app(&repo));
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut world = World {
+        repo,
+        kind: shape.kind(),
+        now,
+    };
+    world.until(Action::Initialized);
+    world.until(Action::Idle);
+    let idle = world.repo.built(&app(&world.repo));
+    prop_assert!(!has_pods(&idle));
+    prop_assert!(
+        world
+            .repo
+            .built(&world.repo.find(shape.kind(), "shop-primary").unwrap())["spec"]
+            .get("replicas")
+            != Some(&0.into())
+    );
+    prop_assert_eq!(
+        world.status().last_promoted_spec,
+        world.repo.facts().revision
+    );
+
+    shape.release(&mut world.repo);
+    world.until(Action::Started);
+    let running = world.repo.built(&app(&world.repo));
+    let scaled = [&first, &running].map(|workload| workload["spec"].get("replicas").cloned());
+    if scaled[0] != Some(0.into()) {
+        prop_assert_eq!(&scaled[0], &scaled[1]);
+    }
+    world.until(Action::Succeeded);
+    world.until(Action::Idle);
+    prop_assert_eq!(world.status().phase, Some(Phase::Succeeded));
+    prop_assert!(!has_pods(&world.repo.built(&app(&world.repo))));
+    prop_assert_eq!(world.repo.facts().primary, crate::decide::Primary::Current);
+    prop_assert_eq!(
+        world.status().last_promoted_spec,
+        world.repo.facts().revision
+    );
+    // What is at home was never somebody else's.
+    let strangers = world
+        .repo
+        .texts
+        .keys()
+        .filter(|path| path.starts_with("base/"));
+    let known = if shape.shared {
+        shape
+            .repo()
+            .texts
+            .keys()
+            .filter(|path| path.starts_with("base/"))
+            .count()
+    } else {
+        0
+    };
+    prop_assert_eq!(strangers.count(), known);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 12,
@@ -278,34 +341,22 @@ proptest! {
 
     #[test]
     fn no_commit_leads_to_pods_that_are_not_there(shape in shape()) {
-        let repo = shape.repo();
-        let app = |repo: &Repo| repo.find(shape.kind(), "shop").unwrap();
-        let first = repo.built(&app(&repo));
-        let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut world = World { repo, kind: shape.kind(), now };
-        world.until(Action::Initialized);
-        world.until(Action::Idle);
-        let idle = world.repo.built(&app(&world.repo));
-        prop_assert!(!has_pods(&idle));
-        prop_assert!(world.repo.built(&world.repo.find(shape.kind(), "shop-primary").unwrap())["spec"].get("replicas") != Some(&0.into()));
-        prop_assert_eq!(world.status().last_promoted_spec, world.repo.facts().revision);
+        rolls_out(&shape)?;
+    }
+}
 
-        shape.release(&mut world.repo);
-        world.until(Action::Started);
-        let running = world.repo.built(&app(&world.repo));
-        let scaled = [&first, &running].map(|workload| workload["spec"].get("replicas").cloned());
-        if scaled[0] != Some(0.into()) {
-            prop_assert_eq!(&scaled[0], &scaled[1]);
-        }
-        world.until(Action::Succeeded);
-        world.until(Action::Idle);
-        prop_assert_eq!(world.status().phase, Some(Phase::Succeeded));
-        prop_assert!(!has_pods(&world.repo.built(&app(&world.repo))));
-        prop_assert_eq!(world.repo.facts().primary, crate::decide::Primary::Current);
-        prop_assert_eq!(world.status().last_promoted_spec, world.repo.facts().revision);
-        // What is at home was never somebody else's.
-        let strangers = world.repo.texts.keys().filter(|path| path.starts_with("base/"));
-        let known = if shape.shared { shape.repo().texts.keys().filter(|path| path.starts_with("base/")).count() } else { 0 };
-        prop_assert_eq!(strangers.count(), known);
+#[test]
+fn an_autoscaled_target_of_a_base_without_pods_gets_some() {
+    for scaler in [Scaler::Hpa, Scaler::Keda] {
+        let shape = Shape {
+            daemon: false,
+            replicas: Some(0),
+            scaler: Some(scaler),
+            configs: false,
+            images: false,
+            shared: true,
+            apex: false,
+        };
+        rolls_out(&shape).unwrap();
     }
 }
