@@ -2,6 +2,8 @@
 //! contacted whom the inputs do not name, nothing secret gets out, and other Canaries
 //! are previewed all the same.
 
+mod providers;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -184,31 +186,6 @@ fn an_address_that_only_a_template_names_is_not_asked() {
             asked.iter().all(|query| !query.contains("errors{")),
             "{asked:#?}"
         );
-        neighbour_is_shown(&ran);
-    }
-    assert_eq!(trap.seen(), [""; 0]);
-}
-
-#[test]
-fn other_providers_are_not_asked() {
-    let (world, trap) = (world(), Trap::start());
-    for (provider, title) in [
-        (
-            format!(
-                "{{type: graphite, address: '{}', secretRef: {{name: credentials}}}}",
-                trap.url()
-            ),
-            "Graphite",
-        ),
-        (
-            "{type: datadog, secretRef: {name: credentials}}".to_owned(),
-            "Datadog",
-        ),
-    ] {
-        let pull = with_template(&world, &template(&provider, "target=errors"));
-        let (ran, _) = preview(&pull, 0);
-        let told = format!("{title} is not asked in a preview");
-        assert!(ran.stdout.contains(&told), "{ran}");
         neighbour_is_shown(&ran);
     }
     assert_eq!(trap.seen(), [""; 0]);
