@@ -88,7 +88,7 @@ pub(super) fn choose(search: &Search<'_>, routes: &[RouteSite], primary: &str) -
             Some(set) => gateway.set = Some(set),
             None => {
                 let all: Vec<&str> = catalogue.sets().map(|set| set.name.as_str()).collect();
-                problems.push(unknown("querySet", "query set", name, &all));
+                problems.push(unknown("querySet", "no query set", name, &all));
             }
         }
     }
@@ -125,7 +125,7 @@ fn at(field: &str) -> FieldPath {
 }
 
 fn unknown(field: &str, what: &str, name: &str, all: &[&str]) -> Problem {
-    let problem = Problem::error(at(field), format!("there is no {what} `{name}`"));
+    let problem = Problem::error(at(field), format!("there is {what} `{name}`"));
     match closest(name, all) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem.hint(format!("one of {}", all.join(", "))),
@@ -155,7 +155,7 @@ fn named(catalogue: &Catalogue, name: &str, problems: &mut Vec<Problem>) -> Resu
             .implementations()
             .map(|one| one.name.as_str())
             .collect();
-        problems.push(unknown("implementation", "implementation", name, &all));
+        problems.push(unknown("implementation", "no implementation", name, &all));
         return Err(format!("there is no implementation `{name}`").into());
     };
     Ok(Known {
