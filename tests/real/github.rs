@@ -116,6 +116,8 @@ fn documents_are_files_of_their_own() {
     for (path, text) in &source {
         let is_code = Path::new(path).extension().is_some_and(|end| end == "rs");
         let inline = ["\"mutation ", "\"query ", "\"mutation(", "\"{ viewer"];
+        // These words are prose; every operation, whatever its name, is found.
+        let text = text.replace("\"query set {}: ", "");
         let found = inline.iter().find(|start| text.contains(**start));
         let is_test = path.contains("tests");
         assert!(
